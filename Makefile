@@ -1,0 +1,77 @@
+# make test is what CI runs. Every part is skipped while its folder does not
+# exist, and installs what it needs, so that it works on a fresh machine.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 30s
+E2E         := cmd/lectern/e2e
+NODE_BIN    := $(E2E)/node_modules/.bin
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+.PHONY: help run build test lint test-go test-page test-e2e fuzz cover node-modules
+.NOTPARALLEL:
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+run: ## Run the server (make run ARGS="--tls self")
+	$(GO) run ./cmd/lectern $(ARGS)
+
+build: ## Build bin/lectern
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/lectern ./cmd/lectern
+
+test: lint test-go test-page test-e2e ## Everything CI checks
+
+lint: ## gofmt, go vet, staticcheck, types of the page
+	@bad=$$(find . -name node_modules -prune -o -name '*.go' -exec gofmt -l {} +); \
+	if [ -n "$$bad" ]; then echo "gofmt these files:"; echo "$$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	@for c in static/tsconfig.json static/jsconfig.json; do \
+	  if [ -f $$c ]; then \
+	    $(MAKE) --no-print-directory node-modules; \
+	    echo "tsc -p $$c"; $(NODE_BIN)/tsc --noEmit -p $$c; exit 0; \
+	  fi; \
+	done
+
+test-go: ## Go tests with the race detector
+	@.ci/install gcc
+	$(GO) test -race -timeout 5m ./...
+
+# The test runner's command line is spelt out file by file: what a bare folder
+# means to it changed between Node 20 and 22.
+test-page: ## Tests of the page's modules in Node
+	@files=$$(find static/test -name '*.test.*js' 2>/dev/null | sort || true); \
+	if [ -n "$$files" ]; then node --test $$files; fi
+
+test-e2e: ## Browsers and the official Socket.IO client against the real server
+	@files=$$(find $(E2E) -name node_modules -prune -o -name '*.test.*js' -print 2>/dev/null || true); \
+	if [ -n "$$files" ]; then \
+	  .ci/install browser; \
+	  $(MAKE) --no-print-directory node-modules; \
+	  cd $(E2E) && timeout --foreground 600 npm test; \
+	fi
+
+# npm ci only when the lock file changed since the last one.
+node-modules:
+	@lock=$(E2E)/package-lock.json; done=$(E2E)/node_modules/.package-lock.json; \
+	if [ -f $$lock ] && { [ ! -f $$done ] || [ $$lock -nt $$done ]; }; then \
+	  .ci/install node; \
+	  (cd $(E2E) && npm ci --no-audit --no-fund); touch $$done; \
+	fi
+
+fuzz: ## Run every fuzz target for FUZZTIME (30s)
+	@for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+cover: ## Coverage by function, and coverage.html
+	$(GO) test -coverprofile coverage.out -coverpkg ./... ./...
+	$(GO) tool cover -html coverage.out -o coverage.html
+	$(GO) tool cover -func coverage.out | tail -1
