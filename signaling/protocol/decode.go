@@ -1,0 +1,215 @@
+package protocol
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Decode reads the data of one event a client sent. data may be nil: the
+// client sent the event without any. Every error is an *Error that names the
+// event and, where one is at fault, the field. It may be called concurrently.
+func Decode(event string, data []byte) (Message, error) {
+	if !utf8.Valid(data) {
+		return nil, on(event, Invalid("data", "is not UTF-8", "不是 UTF-8 编码"))
+	}
+	m, err := decode(event, data)
+	if err != nil {
+		return nil, on(event, err)
+	}
+	return m, nil
+}
+
+func on(event string, e *Error) *Error {
+	const longest = 32 // an unknown name may be of any length
+	if len(event) > longest {
+		event = strings.ToValidUTF8(event[:longest], "")
+	}
+	e.On = event
+	return e
+}
+
+func decode(event string, data []byte) (Message, *Error) {
+	switch event {
+	case EventJoin:
+		return decodeJoin(data)
+	case EventReconnect:
+		return decodeReconnect(data)
+	case EventLeave:
+		return decodeLeave(data)
+	case EventOffer:
+		return decodeOffer(data)
+	case EventAnswer:
+		return decodeAnswer(data)
+	case EventICECandidate:
+		return decodeCandidate(data)
+	case EventReconnectWork:
+		return decodeReconnectWork(data)
+	case EventState:
+		return decodeState(data)
+	case EventPing:
+		return &Ping{}, nil
+	}
+	return nil, Invalid("event", "is not known", "未知")
+}
+
+// fields is a JSON object whose members are read one by one, so that an error
+// can name the one at fault. The first error stays.
+type fields struct {
+	m   map[string]json.RawMessage
+	err *Error
+}
+
+func object(name string, data []byte) *fields {
+	f := &fields{}
+	if first(data) != '{' || json.Unmarshal(data, &f.m) != nil {
+		f.err = Invalid(name, "must be an object", "须为对象")
+	}
+	return f
+}
+
+func first(data []byte) byte {
+	data = bytes.TrimLeft(data, " \t\r\n")
+	if len(data) == 0 {
+		return 0
+	}
+	return data[0]
+}
+
+func (f *fields) fail(e *Error) {
+	if f.err == nil {
+		f.err = e
+	}
+}
+
+// has reports whether a member is there and not null.
+func (f *fields) has(key string) bool {
+	v, ok := f.m[key]
+	return ok && first(v) != 'n'
+}
+
+func (f *fields) str(key string) (string, bool) {
+	var s string
+	if v := f.m[key]; first(v) != '"' || json.Unmarshal(v, &s) != nil {
+		f.fail(Invalid(key, "must be a string", "须为字符串"))
+		return "", false
+	}
+	return s, true
+}
+
+// id reads an id of 1 to MaxID characters.
+func (f *fields) id(key string) string {
+	s, ok := f.str(key)
+	if ok && (s == "" || utf8.RuneCountInString(s) > MaxID) {
+		f.fail(Invalid(key, "must have 1 to 128 characters", "须为 1 到 128 个字符"))
+	}
+	return s
+}
+
+func (f *fields) optionalID(key string) string {
+	if !f.has(key) {
+		return ""
+	}
+	return f.id(key)
+}
+
+// name reads a user or room name: trimmed, NFC, 1 to MaxName characters, none
+// of them a control character.
+func (f *fields) name(key string) string {
+	s, ok := f.str(key)
+	if !ok {
+		return ""
+	}
+	s, err := Name(s)
+	if err != nil {
+		f.fail(Invalid(key, "must have 1 to 64 characters and no control characters",
+			"须为 1 到 64 个字符，且不含控制字符"))
+	}
+	return s
+}
+
+var errName = errors.New("protocol: a name has 1 to 64 characters and no control characters")
+
+// Name normalises a user or room name as join does, for comparing: it is
+// trimmed and brought to NFC. It fails if the result is not 1 to MaxName
+// characters long or has control characters.
+func Name(s string) (string, error) {
+	const longest = 16 * MaxName // no normalisation shrinks text by so much
+	if len(s) > longest*utf8.UTFMax {
+		return "", errName
+	}
+	s = norm.NFC.String(strings.TrimSpace(s))
+	if s == "" || utf8.RuneCountInString(s) > MaxName || strings.ContainsFunc(s, unicode.IsControl) {
+		return "", errName
+	}
+	return s, nil
+}
+
+func (f *fields) streamType(key string, required bool) StreamType {
+	if !required && !f.has(key) {
+		return ""
+	}
+	s, ok := f.str(key)
+	if ok && !StreamType(s).valid() {
+		f.fail(Invalid(key, `must be "user", "display" or "remoteDisplay"`, `须为 "user"、"display" 或 "remoteDisplay"`))
+	}
+	return StreamType(s)
+}
+
+// description reads an RTCSessionDescriptionInit of one of the given types.
+func (f *fields) description(key string, types ...string) Description {
+	if f.err != nil {
+		return Description{}
+	}
+	o := object(key, f.m[key])
+	d := Description{}
+	if o.err == nil {
+		d.Type, _ = o.str("type")
+		d.SDP, _ = o.str("sdp")
+		if o.err != nil {
+			o.err = Invalid(key+"."+o.err.Field, "must be a string", "须为字符串")
+		}
+	}
+	switch {
+	case o.err != nil:
+	case !slices.Contains(types, d.Type):
+		o.fail(Invalid(key+".type", "must be "+strings.Join(types, " or "), "须为 "+strings.Join(types, " 或 ")))
+	case len(d.SDP) > MaxSDP:
+		o.fail(Invalid(key+".sdp", "must have at most 262144 bytes", "不得超过 262144 字节"))
+	case strings.Count(d.SDP, "\n") > MaxSDPLines:
+		o.fail(Invalid(key+".sdp", "must have at most 2000 lines", "不得超过 2000 行"))
+	}
+	if o.err != nil {
+		f.fail(o.err)
+	}
+	return d
+}
+
+func (f *fields) boolean(key string) *bool {
+	if !f.has(key) {
+		return nil
+	}
+	var b bool
+	if json.Unmarshal(f.m[key], &b) != nil {
+		f.fail(Invalid(key, "must be true or false", "须为 true 或 false"))
+		return nil
+	}
+	return &b
+}
+
+func (f *fields) token(key string) string {
+	if !f.has(key) {
+		return ""
+	}
+	s, ok := f.str(key)
+	if ok && len(s) > MaxToken {
+		f.fail(Invalid(key, "must have at most 4096 bytes", "不得超过 4096 字节"))
+	}
+	return s
+}

@@ -1,0 +1,163 @@
+package protocol
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+func decodeIdentity(f *fields) Identity {
+	i := Identity{User: UserID(f.id("id")), Name: f.name("username"), Room: f.name("roomname")}
+	if f.has("capabilities") {
+		i.Capabilities = f.capabilities()
+	}
+	if f.has("role") {
+		s, ok := f.str("role")
+		if i.Role = Role(s); ok && !i.Role.valid() {
+			f.fail(Invalid("role", `must be "host", "presenter" or "audience"`, `须为 "host"、"presenter" 或 "audience"`))
+		}
+	}
+	i.Token = f.token("token")
+	return i
+}
+
+func (f *fields) capabilities() []string {
+	var list []string
+	bad := json.Unmarshal(f.m["capabilities"], &list) != nil || len(list) > MaxCapabilities
+	for _, c := range list {
+		bad = bad || len(c) > MaxID
+	}
+	if bad {
+		f.fail(Invalid("capabilities", "must be a list of at most 32 short strings", "须为不超过 32 个短字符串的列表"))
+	}
+	return list
+}
+
+func decodeJoin(data []byte) (Message, *Error) {
+	f := object("data", data)
+	m := &Join{Identity: decodeIdentity(f)}
+	return m, f.err
+}
+
+func decodeReconnect(data []byte) (Message, *Error) {
+	f := object("data", data)
+	m := &Reconnect{Identity: decodeIdentity(f), ResumeToken: f.token("resumeToken")}
+	return m, f.err
+}
+
+func decodeLeave(data []byte) (Message, *Error) {
+	var items []json.RawMessage
+	if first(data) != '[' || json.Unmarshal(data, &items) != nil {
+		return nil, Invalid("data", "must be a list", "须为列表")
+	}
+	if len(items) > MaxLeave {
+		return nil, Invalid("data", "must have at most 4096 entries", "不得超过 4096 项")
+	}
+	m := &Leave{Connectors: make([]LeaveItem, 0, len(items))}
+	for i, raw := range items {
+		f := object("data["+strconv.Itoa(i)+"]", raw)
+		item := LeaveItem{Remote: ConnectorID(f.optionalID("remoteConnectorId")), Member: MemberID(f.id("memberId"))}
+		if f.err != nil {
+			return nil, f.err
+		}
+		m.Connectors = append(m.Connectors, item)
+	}
+	return m, nil
+}
+
+func decodeOffer(data []byte) (Message, *Error) {
+	f := object("data", data)
+	m := &Offer{
+		Connector:  ConnectorID(f.id("connectorId")),
+		Member:     MemberID(f.id("memberId")),
+		StreamType: f.streamType("streamType", true),
+		Offer:      f.description("offer", "offer"),
+	}
+	return m, f.err
+}
+
+func decodeAnswer(data []byte) (Message, *Error) {
+	f := object("data", data)
+	m := &Answer{
+		Remote:     ConnectorID(f.id("remoteConnectorId")),
+		Connector:  ConnectorID(f.id("connectorId")),
+		Member:     MemberID(f.id("memberId")),
+		StreamType: f.streamType("streamType", false),
+		Answer:     f.description("answer", "answer", "pranswer"),
+	}
+	return m, f.err
+}
+
+func decodeCandidate(data []byte) (Message, *Error) {
+	f := object("data", data)
+	m := &ICECandidate{Remote: ConnectorID(f.id("remoteConnectorId")), Member: MemberID(f.id("memberId"))}
+	m.Candidate = f.m["candidate"]
+	if f.err == nil {
+		f.candidate(m.Candidate)
+	}
+	return m, f.err
+}
+
+// candidate checks an RTCIceCandidateInit. Its candidate may be the empty
+// string, which ends the candidates of a generation (RFC 8838 section 13).
+func (f *fields) candidate(raw json.RawMessage) {
+	if len(raw) > MaxCandidate {
+		f.fail(Invalid("candidate", "must have at most 2048 bytes", "不得超过 2048 字节"))
+		return
+	}
+	o := object("candidate", raw)
+	if o.err == nil && o.has("candidate") {
+		if _, ok := o.str("candidate"); !ok {
+			o.err = Invalid("candidate.candidate", "must be a string", "须为字符串")
+		}
+	}
+	if o.err == nil && !o.has("candidate") {
+		o.fail(Invalid("candidate.candidate", "is missing", "缺失"))
+	}
+	if o.err != nil {
+		f.fail(o.err)
+	}
+}
+
+func decodeReconnectWork(data []byte) (Message, *Error) {
+	f := object("data", data)
+	m := &ReconnectWork{
+		Connector: ConnectorID(f.id("connectorId")),
+		Member:    MemberID(f.optionalID("memberId")),
+	}
+	m.Type, _ = f.str("type")
+	if f.err != nil {
+		return nil, f.err
+	}
+	switch m.Type {
+	case EventGetOffer:
+		if f.has("data") {
+			m.Extra = f.m["data"]
+		}
+		if len(m.Extra) > maxReconnectExtra {
+			f.fail(Invalid("data", "must have at most 2048 bytes", "不得超过 2048 字节"))
+		}
+	case EventOffer, EventAnswer:
+		inner := object("data", f.m["data"])
+		d := inner.description(m.Type, m.Type)
+		f.err = inner.err
+		if m.Type == EventOffer {
+			m.Offer = &d
+		} else {
+			m.Answer = &d
+		}
+	default:
+		f.fail(Invalid("type", `must be "offer", "answer" or "getOffer"`, `须为 "offer"、"answer" 或 "getOffer"`))
+	}
+	return m, f.err
+}
+
+func decodeState(data []byte) (Message, *Error) {
+	f := object("data", data)
+	m := &State{
+		Audio:  f.boolean("audio"),
+		Video:  f.boolean("video"),
+		Screen: f.boolean("screen"),
+		Hand:   f.boolean("hand"),
+	}
+	return m, f.err
+}

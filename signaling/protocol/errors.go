@@ -1,0 +1,134 @@
+package protocol
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ErrorType is the stable, machine-readable word of an error.
+type ErrorType string
+
+// The error words. ErrorTypes lists them with what they mean.
+const (
+	ErrRepeat    ErrorType = "repeat"
+	ErrInvalid   ErrorType = "invalid"
+	ErrNotInRoom ErrorType = "not-in-room"
+	ErrRoomFull  ErrorType = "room-full"
+	ErrForbidden ErrorType = "forbidden"
+	ErrTooLarge  ErrorType = "too-large"
+	ErrRate      ErrorType = "rate"
+	ErrGone      ErrorType = "gone"
+	ErrMode      ErrorType = "mode"
+	ErrClosing   ErrorType = "closing"
+	ErrInternal  ErrorType = "internal"
+)
+
+// Text is a sentence in each language the server speaks.
+type Text struct{ En, Zh string }
+
+// ErrorKind describes one error word.
+type ErrorKind struct {
+	Type    ErrorType
+	Text    Text   // the sentence when the error has no more exact one
+	Closes  bool   // the server ends the connection after it
+	Meaning string // for PROTOCOL.md
+}
+
+// ErrorTypes is the one table of error words. signaling/PROTOCOL.md shows it,
+// and a test compares the two.
+func ErrorTypes() []ErrorKind {
+	return []ErrorKind{
+		{ErrRepeat, Text{"This user name is already taken in this room", "此房间该用户名已存在"}, false,
+			"the user name is taken; join under another one"},
+		{ErrInvalid, Text{"The message is not valid", "消息无效"}, false,
+			"a field is missing, of the wrong type, or out of its limits; `field` names it"},
+		{ErrNotInRoom, Text{"You or the member addressed are not in this room", "您或对方不在此房间"}, false,
+			"the sender or the member addressed is in no room, or in another one"},
+		{ErrRoomFull, Text{"The room is full", "房间已满"}, false,
+			"the room has as many members as it may have"},
+		{ErrForbidden, Text{"You are not allowed to do this", "您没有此操作的权限"}, false,
+			"the role or the token does not allow it"},
+		{ErrTooLarge, Text{"The message is too large", "消息过大"}, true,
+			"a frame is over the transport's limit"},
+		{ErrRate, Text{"Too many messages in a short time", "消息过于频繁"}, false,
+			"messages came faster than the limit and were dropped; who goes on is disconnected"},
+		{ErrGone, Text{"This no longer exists", "该对象已不存在"}, false,
+			"the connector named has ended"},
+		{ErrMode, Text{"The room cannot change its mode", "房间无法切换模式"}, false,
+			"a mode was asked for that the room cannot be in"},
+		{ErrClosing, Text{"The server is shutting down", "服务器正在关闭"}, false,
+			"the server takes no new members because it is being stopped"},
+		{ErrInternal, Text{"The server failed; it is not your fault", "服务器内部错误"}, false,
+			"a fault of the server; it is in its log"},
+	}
+}
+
+// Error is a refusal that a client is told of. It implements error. The
+// connection stays unless the caller decides otherwise.
+type Error struct {
+	Type  ErrorType
+	Field string // the field at fault; empty if none is
+	On    string // the event refused; empty if none was read
+	text  Text
+}
+
+// NewError makes an error with the sentence its word has in ErrorTypes.
+func NewError(t ErrorType) *Error {
+	for _, k := range ErrorTypes() {
+		if k.Type == t {
+			return &Error{Type: t, text: k.Text}
+		}
+	}
+	return &Error{Type: t, text: Text{string(t), string(t)}}
+}
+
+// Invalid makes an ErrInvalid about one field, in both languages.
+func Invalid(field, en, zh string) *Error {
+	return &Error{Type: ErrInvalid, Field: field, text: Text{field + " " + en, field + " " + zh}}
+}
+
+// Refuse makes an error of a word with an exact sentence in both languages.
+func Refuse(t ErrorType, en, zh string) *Error { return &Error{Type: t, text: Text{en, zh}} }
+
+// Error gives word and English sentence.
+func (e *Error) Error() string {
+	if e.On != "" {
+		return fmt.Sprintf("%s (%s): %s", e.Type, e.On, e.text.En)
+	}
+	return fmt.Sprintf("%s: %s", e.Type, e.text.En)
+}
+
+// Message is the error as it is sent, in the language of an Accept-Language
+// header: Chinese or English, whichever comes first; with neither English, but
+// for repeat, whose text existing clients know in Chinese (protocol.md section
+// 4).
+func (e *Error) Message(acceptLanguage string) *ErrorMessage {
+	text := e.text.En
+	switch language(acceptLanguage) {
+	case "zh":
+		text = e.text.Zh
+	case "":
+		if e.Type == ErrRepeat {
+			text = e.text.Zh
+		}
+	}
+	return &ErrorMessage{Type: e.Type, Message: text, On: e.On, Field: e.Field}
+}
+
+// language is the first of "zh" and "en" that an Accept-Language value names;
+// browsers list languages by preference, so their order stands for the
+// quality values (RFC 9110 section 12.5.4). Empty if it names neither.
+func language(accept string) string {
+	for part := range strings.SplitSeq(accept, ",") {
+		tag := strings.ToLower(strings.TrimSpace(part))
+		tag, params, _ := strings.Cut(tag, ";")
+		if strings.TrimSpace(params) == "q=0" {
+			continue
+		}
+		primary, _, _ := strings.Cut(strings.TrimSpace(tag), "-")
+		if primary == "zh" || primary == "en" {
+			return primary
+		}
+	}
+	return ""
+}

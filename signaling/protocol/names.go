@@ -1,0 +1,94 @@
+package protocol
+
+// MemberID names a member of a room: the id of the socket it joined with. It
+// stays the same for the life of the member, however many sockets it uses.
+type MemberID string
+
+// ConnectorID names one RTCPeerConnection. The side that made the connection
+// chose it; it means something only together with its member.
+type ConnectorID string
+
+// UserID is chosen by the client and known to nobody else. It proves a
+// returning client to be who it was, so it is a secret: it is never relayed,
+// logged or shown.
+type UserID string
+
+// Proves reports whether the id is long enough to be unguessable and so to
+// prove anything (protocol.md section 5: at least 16 characters).
+func (u UserID) Proves() bool { return len(u) >= minProof }
+
+// StreamType says what a connector carries.
+type StreamType string
+
+// The stream types.
+const (
+	StreamUser          StreamType = "user"          // camera and microphone
+	StreamDisplay       StreamType = "display"       // a shared screen, said by who shares
+	StreamRemoteDisplay StreamType = "remoteDisplay" // the same connection, said by who watches
+)
+
+func (t StreamType) valid() bool {
+	return t == StreamUser || t == StreamDisplay || t == StreamRemoteDisplay
+}
+
+// Mode says what carries the media of a room.
+type Mode string
+
+// The modes a room can be in.
+const (
+	ModeP2P Mode = "p2p"
+	ModeSFU Mode = "sfu"
+)
+
+// Role says what a member may do.
+type Role string
+
+// The roles.
+const (
+	RoleHost      Role = "host"
+	RolePresenter Role = "presenter"
+	RoleAudience  Role = "audience"
+)
+
+func (r Role) valid() bool {
+	return r == RoleHost || r == RolePresenter || r == RoleAudience
+}
+
+// The events, as they are named on the wire.
+const (
+	EventJoin          = "join"
+	EventReconnect     = "reconnect"
+	EventReconnectWork = "reconnectWork"
+	EventLeave         = "leave"
+	EventOffer         = "offer"
+	EventAnswer        = "answer"
+	EventICECandidate  = "icecandidate"
+	EventGetOffer      = "getOffer"
+	EventError         = "error"
+	EventState         = "state"
+	EventPing          = "ping"
+	EventJoined        = "joined"
+	EventMember        = "member"
+	EventMemberGone    = "memberGone"
+	EventMode          = "mode"
+	EventClosing       = "closing"
+)
+
+// The limits of protocol.md section 6. Characters are Unicode code points
+// after normalisation, the others are bytes.
+const (
+	MaxName           = 64        // characters of a user or room name
+	MaxID             = 128       // characters of any id
+	MaxSDP            = 256 << 10 // bytes of a session description
+	MaxSDPLines       = 2000      // lines of a session description
+	MaxCandidate      = 2 << 10   // bytes of an ICE candidate, as JSON
+	MaxLeave          = 4096      // entries of a leave list
+	MaxCapabilities   = 32        // entries of a capability list
+	MaxToken          = 4 << 10   // bytes of a token
+	maxReconnectExtra = 2 << 10   // bytes of the data of a reconnectWork getOffer
+	minProof          = 16        // characters from which a user id is a secret
+)
+
+// CapabilityRoster is the capability of a client that wants joined and the
+// roster events.
+const CapabilityRoster = "roster"
