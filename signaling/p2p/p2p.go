@@ -1,0 +1,325 @@
+// Package p2p is the relay plane: every signal goes to the member it names, and
+// media goes from member to member. It knows nothing of rooms' rules, sockets
+// or WebRTC; it reads one line of a session description and edits it.
+//
+// It keeps a ledger of connectors: for every pair of connected members both
+// connector ids, learnt from offer and answer. From it, and not from what a
+// client remembers, the members are told that a connector ended, and
+// renegotiation finds its way.
+//
+// Invariants:
+//
+//   - A pair stands in the lists of exactly the two members it connects, and
+//     both are attached.
+//   - An answer is relayed only for a pair of the ledger. For any other the
+//     answerer is told that its connector is gone: it was built while the
+//     other side went away (protocol.md section 5).
+//   - A member who was asked for an offer more often than needed, because one
+//     side left and came back while it was building one, gets its surplus
+//     connectors ended, so that no tile stands twice.
+//
+// Bounds: a member has at most maxPairs pairs, then its oldest is forgotten;
+// forgetting costs a leave message, never a call.
+package p2p
+
+import (
+	"encoding/json"
+	"slices"
+
+	"lectern/signaling/media"
+	"lectern/signaling/protocol"
+)
+
+// maxPairs is far above a mesh of any usable size, with a display each.
+const maxPairs = 1024
+
+// maxAsks bounds how many unanswered getOffers are remembered.
+const maxAsks = 8192
+
+// pair is one peer connection: two members and a connector of each.
+type pair struct {
+	offerer, answerer protocol.MemberID
+	offered, answered protocol.ConnectorID // answered is empty until the answer
+	streamType        protocol.StreamType
+}
+
+// other is the far side of a pair as one of its members sees it, and that
+// member's own connector.
+func (p *pair) side(of protocol.MemberID) (own, other protocol.ConnectorID, who protocol.MemberID) {
+	if of == p.offerer {
+		return p.offered, p.answered, p.answerer
+	}
+	return p.answered, p.offered, p.offerer
+}
+
+// ask is a getOffer: who was asked to offer to whom.
+type ask struct{ who, to protocol.MemberID }
+
+// Plane is the relay. The room's goroutine owns it.
+type Plane struct {
+	order []protocol.MemberID // attached, oldest first
+	pairs map[protocol.MemberID][]*pair
+	asks  map[ask]int // getOffers that no offer has followed yet
+	out   []media.Event
+}
+
+var _ media.Plane = (*Plane)(nil)
+
+// New makes the plane of one room.
+func New() *Plane {
+	return &Plane{pairs: map[protocol.MemberID][]*pair{}, asks: map[ask]int{}}
+}
+
+// Attach asks everybody who is there for an offer to the newcomer.
+func (p *Plane) Attach(id protocol.MemberID, _ []string) {
+	for _, present := range p.order {
+		p.askFor(present, id)
+	}
+	p.order = append(p.order, id)
+	p.pairs[id] = nil
+}
+
+func (p *Plane) askFor(who, to protocol.MemberID) {
+	if len(p.asks) >= maxAsks {
+		p.forgetAsks()
+	}
+	p.asks[ask{who, to}]++
+	p.send(who, &protocol.GetOffer{Member: to})
+}
+
+// forgetAsks drops what was asked of or about members who are gone.
+func (p *Plane) forgetAsks() {
+	for a := range p.asks {
+		if !p.attached(a.who) || !p.attached(a.to) {
+			delete(p.asks, a)
+		}
+	}
+}
+
+func (p *Plane) attached(id protocol.MemberID) bool {
+	_, ok := p.pairs[id]
+	return ok
+}
+
+func (p *Plane) send(to protocol.MemberID, m protocol.Outgoing) {
+	p.out = append(p.out, media.Event{To: to, Msg: m})
+}
+
+// Signal relays one message.
+func (p *Plane) Signal(from protocol.MemberID, s protocol.Signal) error {
+	switch m := s.(type) {
+	case *protocol.Offer:
+		return p.offer(from, m)
+	case *protocol.Answer:
+		return p.answer(from, m)
+	case *protocol.ICECandidate:
+		return p.candidate(from, m)
+	case *protocol.ReconnectWork:
+		return p.reconnectWork(from, m)
+	}
+	return protocol.NewError(protocol.ErrInvalid)
+}
+
+func (p *Plane) offer(from protocol.MemberID, m *protocol.Offer) error {
+	if m.Member == from {
+		return protocol.Invalid("memberId", "must be another member", "须为其他成员")
+	}
+	asked := m.StreamType == protocol.StreamUser && p.answerAsk(ask{from, m.Member})
+	if !p.attached(m.Member) {
+		p.send(from, &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member})
+		if asked {
+			return nil // it left while the client was building its offer
+		}
+		return protocol.NewError(protocol.ErrNotInRoom)
+	}
+	if asked && p.userPair(from, m.Member) != nil {
+		p.send(from, &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member})
+		return nil
+	}
+	if p.find(from, m.Connector) == nil {
+		p.add(&pair{offerer: from, answerer: m.Member, offered: m.Connector, streamType: m.StreamType})
+	}
+	p.send(m.Member, &protocol.RelayedOffer{
+		Remote: m.Connector, Offer: sized(m.Offer), Member: from, StreamType: m.StreamType,
+	})
+	return nil
+}
+
+// answerAsk takes one outstanding getOffer back, if there is one.
+func (p *Plane) answerAsk(a ask) bool {
+	n := p.asks[a]
+	if n <= 1 {
+		delete(p.asks, a)
+	} else {
+		p.asks[a] = n - 1
+	}
+	return n > 0
+}
+
+func (p *Plane) add(n *pair) {
+	for _, id := range []protocol.MemberID{n.offerer, n.answerer} {
+		if list := p.pairs[id]; len(list) >= maxPairs {
+			p.remove(list[0])
+		}
+		p.pairs[id] = append(p.pairs[id], n)
+	}
+}
+
+func (p *Plane) remove(n *pair) {
+	for _, id := range []protocol.MemberID{n.offerer, n.answerer} {
+		if list, ok := p.pairs[id]; ok {
+			p.pairs[id] = slices.DeleteFunc(list, func(x *pair) bool { return x == n })
+		}
+	}
+}
+
+// find gives the pair a member's own connector belongs to.
+func (p *Plane) find(id protocol.MemberID, own protocol.ConnectorID) *pair {
+	for _, n := range p.pairs[id] {
+		if c, _, _ := n.side(id); c == own && own != "" {
+			return n
+		}
+	}
+	return nil
+}
+
+// userPair gives the user pair between two members.
+func (p *Plane) userPair(a, b protocol.MemberID) *pair {
+	for _, n := range p.pairs[a] {
+		if _, _, who := n.side(a); who == b && n.streamType == protocol.StreamUser {
+			return n
+		}
+	}
+	return nil
+}
+
+func (p *Plane) answer(from protocol.MemberID, m *protocol.Answer) error {
+	n := p.find(m.Member, m.Remote)
+	if n == nil || n.offerer != m.Member || n.answerer != from || n.answered != "" && n.answered != m.Connector {
+		p.send(from, &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member})
+		return nil
+	}
+	n.answered = m.Connector
+	p.send(m.Member, &protocol.RelayedAnswer{
+		Remote: m.Connector, Connector: m.Remote, Answer: sized(m.Answer), Member: from,
+	})
+	return nil
+}
+
+func (p *Plane) candidate(from protocol.MemberID, m *protocol.ICECandidate) error {
+	if !p.attached(m.Member) {
+		return protocol.NewError(protocol.ErrNotInRoom)
+	}
+	p.send(m.Member, &protocol.RelayedCandidate{Connector: m.Remote, Candidate: m.Candidate})
+	return nil
+}
+
+// reconnectWork goes to the other end of the sender's connector, whatever
+// member the client named: it only echoes what it was told.
+func (p *Plane) reconnectWork(from protocol.MemberID, m *protocol.ReconnectWork) error {
+	n := p.find(from, m.Connector)
+	if n == nil || n.answered == "" {
+		if m.Member != "" && !p.attached(m.Member) {
+			p.send(from, &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member})
+		}
+		return protocol.NewError(protocol.ErrGone)
+	}
+	_, other, who := n.side(from)
+	out := &protocol.Renegotiate{Type: m.Type, Data: m.Extra, Connector: other, Member: from}
+	var inner any
+	switch {
+	case m.Offer != nil:
+		inner = struct {
+			Offer protocol.Description `json:"offer"`
+		}{sized(*m.Offer)}
+	case m.Answer != nil:
+		inner = struct {
+			Answer protocol.Description `json:"answer"`
+		}{sized(*m.Answer)}
+	}
+	if inner != nil {
+		data, err := protocol.Encode(inner)
+		if err != nil {
+			return protocol.NewError(protocol.ErrInternal)
+		}
+		out.Data = json.RawMessage(data)
+	}
+	p.send(who, out)
+	return nil
+}
+
+// Return mends what the drop of a socket can have broken: members without a
+// connection to the returner are asked for one, offers that may not have
+// arrived are made again, and, if the returner's address changed, the other
+// side of each connection is asked to restart it.
+func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.ConnectorRef {
+	if how.Lossy {
+		p.withdrawUnanswered(id)
+	}
+	var refs []protocol.ConnectorRef
+	for _, n := range p.pairs[id] {
+		own, other, who := n.side(id)
+		if own == "" {
+			continue
+		}
+		refs = append(refs, protocol.ConnectorRef{Connector: own, Member: who})
+		if how.Moved && n.answered != "" {
+			p.send(who, &protocol.Renegotiate{Type: protocol.EventGetOffer, Connector: other, Member: id})
+		}
+	}
+	for _, present := range p.order {
+		if present != id && p.userPair(id, present) == nil {
+			p.askFor(present, id)
+		}
+	}
+	return refs
+}
+
+// withdrawUnanswered ends the connectors offered to a member that has not
+// answered them. An answer that is under way after all finds no pair, and its
+// connector is ended too.
+func (p *Plane) withdrawUnanswered(id protocol.MemberID) {
+	for _, n := range slices.Clone(p.pairs[id]) {
+		if n.answerer != id || n.answered != "" {
+			continue
+		}
+		p.remove(n)
+		p.send(n.offerer, &protocol.ConnectorGone{Connector: n.offered, Member: id})
+	}
+}
+
+// Detach tells everybody with a connector to the member that it ended.
+func (p *Plane) Detach(id protocol.MemberID, named []protocol.LeaveItem) {
+	told := map[protocol.ConnectorRef]bool{}
+	tell := func(who protocol.MemberID, connector protocol.ConnectorID) {
+		ref := protocol.ConnectorRef{Connector: connector, Member: who}
+		if connector == "" || told[ref] || who == id || !p.attached(who) {
+			return
+		}
+		told[ref] = true
+		p.send(who, &protocol.ConnectorGone{Connector: connector, Member: id})
+	}
+	for _, n := range slices.Clone(p.pairs[id]) {
+		_, other, who := n.side(id)
+		tell(who, other)
+		p.remove(n)
+	}
+	for _, item := range named {
+		tell(item.Member, item.Remote)
+	}
+	delete(p.pairs, id)
+	p.order = slices.DeleteFunc(p.order, func(m protocol.MemberID) bool { return m == id })
+}
+
+// Ready is nil: the relay never works in the background.
+func (p *Plane) Ready() <-chan struct{} { return nil }
+
+// Drain gives what is to be sent since the last call.
+func (p *Plane) Drain() []media.Event {
+	out := p.out
+	p.out = nil
+	return out
+}
+
+// Close has nothing to end.
+func (p *Plane) Close() error { return nil }
