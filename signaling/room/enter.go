@@ -1,0 +1,175 @@
+package room
+
+import (
+	"crypto/subtle"
+	"time"
+
+	"lectern/signaling/media"
+	"lectern/signaling/protocol"
+)
+
+// Entry is a socket that wants to be a member's.
+type Entry struct {
+	Socket SocketID
+	Addr   string             // address of the client, without port; tells a move from a mere drop
+	Msg    protocol.Message   // *protocol.Join or *protocol.Reconnect
+	Held   []protocol.Message // what the socket sent before it said who it is
+	// Elsewhere: the user id is a member's of another room.
+	Elsewhere bool
+}
+
+// Enter lets a socket in, or refuses it. A Verdict for the socket comes out of
+// Drain, at once or, if an old socket has to be probed first, later.
+func (r *Room) Enter(now time.Time, e Entry) {
+	switch msg := e.Msg.(type) {
+	case *protocol.Join:
+		r.verdict(e.Socket, r.join(now, e, &msg.Identity))
+	case *protocol.Reconnect:
+		r.reconnect(now, e, msg)
+	default:
+		r.refuse(e.Socket, protocol.NewError(protocol.ErrInvalid))
+	}
+	r.Pump(now)
+}
+
+func (r *Room) verdict(s SocketID, v *Verdict) {
+	r.out = append(r.out, Outbound{Socket: s, Verdict: v})
+}
+
+func (r *Room) refuse(s SocketID, e *protocol.Error) { r.verdict(s, &Verdict{Err: e}) }
+
+// join makes a member of a socket. Joining again as the same user is a no-op;
+// as another one, the socket leaves first.
+func (r *Room) join(now time.Time, e Entry, i *protocol.Identity) *Verdict {
+	mine := r.sockets[e.Socket]
+	if mine != nil && mine.user == i.User && mine.name == i.Name {
+		return r.welcome(mine, nil, false)
+	}
+	if holder := r.byName[i.Name]; holder != nil && holder != mine {
+		return &Verdict{Err: protocol.NewError(protocol.ErrRepeat), Stray: e.Held}
+	}
+	if mine != nil {
+		r.remove(now, mine, nil)
+	}
+	if r.settings.MaxMembers > 0 && len(r.order) >= r.settings.MaxMembers {
+		return &Verdict{Err: protocol.NewError(protocol.ErrRoomFull), Stray: e.Held}
+	}
+	if r.byID[protocol.MemberID(e.Socket)] != nil {
+		// Socket ids are random, so this is a transport that reuses them.
+		return &Verdict{Err: protocol.NewError(protocol.ErrInternal), Stray: e.Held}
+	}
+	v := r.add(now, e, i)
+	v.Stray = e.Held
+	return v
+}
+
+// reconnect gives a member its new socket, if the client is who it was.
+func (r *Room) reconnect(now time.Time, e Entry, msg *protocol.Reconnect) {
+	m, sameUser := r.lookup(&msg.Identity)
+	switch {
+	case m == nil && (sameUser || e.Elsewhere):
+		r.refuse(e.Socket, protocol.Refuse(protocol.ErrInvalid,
+			"this user is a member under another name or in another room", "该用户以其他名称或在其他房间中"))
+	case m == nil:
+		r.out = append(r.out, Outbound{Socket: e.Socket, Msg: &protocol.Renegotiate{Type: protocol.EventLeave}})
+		r.verdict(e.Socket, r.join(now, e, &msg.Identity))
+	case m.socket == e.Socket:
+		r.verdict(e.Socket, r.welcome(m, nil, true))
+	case m.capable && subtle.ConstantTimeCompare([]byte(m.token), []byte(msg.ResumeToken)) != 1:
+		r.refuse(e.Socket, protocol.Refuse(protocol.ErrForbidden,
+			"the resume token is not this member's", "恢复令牌与该成员不符"))
+	case !m.capable && m.socket != "" && !m.user.Proves():
+		r.probes = append(r.probes, probe{entry: e, old: m.socket})
+		r.out = append(r.out, Outbound{Socket: m.socket, Probe: probeTime})
+	default:
+		r.takeOver(now, m, e)
+	}
+}
+
+// lookup finds the member a client says it is. sameUser: there is one with
+// that user id, but under another name.
+func (r *Room) lookup(i *protocol.Identity) (m *member, sameUser bool) {
+	if m = r.byName[i.Name]; m != nil && m.user == i.User {
+		return m, true
+	}
+	for _, other := range r.order {
+		if other.user == i.User {
+			return nil, true
+		}
+	}
+	return nil, false
+}
+
+// takeOver gives a member a new socket. Its old one, if it still has one, is
+// closed for good: were its client to come back, the two would throw each
+// other out for ever.
+func (r *Room) takeOver(now time.Time, m *member, e Entry) {
+	if mine := r.sockets[e.Socket]; mine != nil {
+		r.remove(now, mine, nil) // the socket was somebody else's until now
+	}
+	how := media.Return{Moved: m.addr != e.Addr, Lossy: m.lossy}
+	if m.socket != "" {
+		how.Lossy = true
+		delete(r.sockets, m.socket)
+		r.out = append(r.out, Outbound{Socket: m.socket, Kick: "taken over by a new connection"})
+	}
+	m.socket, m.addr, m.lossy = e.Socket, e.Addr, false
+	r.sockets[m.socket] = m
+	held := m.away
+	m.away, m.awayBytes = nil, 0
+	repeat := m.recent
+	m.recent = nil
+	for _, msg := range e.Held {
+		if err := r.handle(now, m, msg); err != nil {
+			continue // it was sent before the drop; its time is over
+		}
+		if r.sockets[e.Socket] != m {
+			r.verdict(e.Socket, &Verdict{}) // what was held was a leave
+			return
+		}
+	}
+	// Drain, so that what the held messages led to and what the return leads
+	// to do not mix with what is only now repeated.
+	refs := r.plane.Return(m.id, how)
+	v := r.welcome(m, refs, true)
+	r.repeat(now, m, how.Lossy, repeat, held)
+	r.Pump(now)
+	r.verdict(e.Socket, v)
+	r.changed(now, m)
+}
+
+// repeat sends what the member missed: what may have been lost on its last
+// socket, then what was kept for it.
+func (r *Room) repeat(now time.Time, m *member, lossy bool, recent []sent, kept []protocol.Outgoing) {
+	for _, s := range recent {
+		if lossy && now.Sub(s.at) < recentFor {
+			r.send(now, m, s.msg)
+		}
+	}
+	for _, msg := range kept {
+		r.send(now, m, msg)
+	}
+}
+
+// settleProbes decides the takeovers that waited for an old socket.
+func (r *Room) settleProbes(now time.Time, old SocketID, alive bool) {
+	waiting := r.probes
+	r.probes = nil
+	for _, p := range waiting {
+		switch {
+		case p.old != old:
+			r.probes = append(r.probes, p)
+		case alive:
+			r.refuse(p.entry.Socket, protocol.NewError(protocol.ErrRepeat))
+		default:
+			// Everything may have changed meanwhile; start over. The old
+			// socket, if still there, has failed its ping.
+			if m := r.sockets[old]; m != nil {
+				delete(r.sockets, old)
+				m.socket, m.lossy, m.graceEnds = "", true, now.Add(r.settings.Grace)
+				r.out = append(r.out, Outbound{Socket: old, Kick: "did not answer a ping"})
+			}
+			r.Enter(now, p.entry)
+		}
+	}
+}
