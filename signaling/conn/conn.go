@@ -1,0 +1,244 @@
+package conn
+
+import (
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"lectern/signaling/protocol"
+	"lectern/signaling/room"
+)
+
+// Socket is one client's connection as its framing shows it. Its methods may
+// be called concurrently and never block.
+type Socket interface {
+	// ID is the id the client sees as its own.
+	ID() string
+	// Send queues one event. data is one complete JSON value, shared with
+	// other sockets: it must not be changed. It reports false if the queue is
+	// full or the socket closed.
+	Send(event string, data []byte) bool
+	// Probe sends a ping at once. done is called exactly once, from any
+	// goroutine, with whether it was answered in time.
+	Probe(timeout time.Duration, done func(alive bool))
+	// Close ends the connection so that the client comes back by itself.
+	Close(reason string)
+	// Kick ends the connection so that the client does not come back.
+	Kick(reason string)
+	// RemoteAddr is the address of the client, as far as it is known.
+	RemoteAddr() netip.Addr
+	// Language is the Accept-Language header of the handshake, or "".
+	Language() string
+}
+
+// holdTime is how long the first signals of a new socket wait for it to say
+// who it is.
+const holdTime = 500 * time.Millisecond
+
+// What is held at most; more is dealt with at once.
+const (
+	maxHeld      = 256
+	maxHeldBytes = 1 << 20
+)
+
+// Options limit a connection. The zero value means the defaults.
+type Options struct {
+	Rate  int // messages a second, for good; 0: 500
+	Burst int // messages at once; 0: 5000
+	Log   *slog.Logger
+}
+
+// The default limits. A newcomer to a mesh of thirty sends some 600 messages
+// in a second, because existing clients send each candidate twice.
+const (
+	defaultRate  = 500
+	defaultBurst = 5000
+)
+
+// Server makes the connections of all transports. Open may be called
+// concurrently.
+type Server struct {
+	hub     *room.Hub
+	options Options
+}
+
+// NewServer makes a server of a hub's rooms.
+func NewServer(h *room.Hub, o Options) *Server {
+	if o.Rate <= 0 {
+		o.Rate = defaultRate
+	}
+	if o.Burst <= 0 {
+		o.Burst = defaultBurst
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{hub: h, options: o}
+}
+
+// Conn is one client's connection. Event, Violation and Closed are called by
+// the socket's reader goroutine only; the rest may be called concurrently.
+type Conn struct {
+	server *Server
+	socket Socket
+
+	// Owned by the reader.
+	limit limit
+	seat  *room.Seat
+	known bool // the socket has said who it is, so nothing is held any more
+
+	mu sync.Mutex
+	// Guarded by mu: the reader holds, the timer gives up waiting.
+	held      []protocol.Message
+	heldBytes int
+	timer     *time.Timer
+
+	// capable is set by the reader before the socket becomes a member's and
+	// read by Closing.
+	capableMu sync.Mutex
+	capable   bool
+}
+
+var _ room.Outbox = (*Conn)(nil)
+
+// Open makes the connection of a new socket.
+func (s *Server) Open(sock Socket) *Conn {
+	return &Conn{server: s, socket: sock, limit: newLimit(s.options.Rate, s.options.Burst, time.Now())}
+}
+
+// Event takes one event. data is its data, nil if there was none; it is not
+// kept. ack, if not nil, is called at most once, before Event returns, with
+// the JSON of the acknowledgement.
+func (c *Conn) Event(name string, data []byte, ack func(data []byte)) {
+	if !c.admit() {
+		return
+	}
+	msg, err := protocol.Decode(name, data)
+	if err != nil {
+		c.refuse(err, name, ack)
+		return
+	}
+	reply, err := c.take(msg, len(data))
+	if err != nil {
+		c.refuse(err, name, ack)
+		return
+	}
+	c.acknowledge(reply, ack)
+}
+
+// admit counts a message against the limit. Who is over it is told so once a
+// second, and is closed if it goes on.
+func (c *Conn) admit() bool {
+	switch c.limit.take(time.Now()) {
+	case allow:
+		return true
+	case warn:
+		c.sendError(protocol.NewError(protocol.ErrRate))
+	case sever:
+		c.sendError(protocol.NewError(protocol.ErrRate))
+		c.socket.Close("too many messages")
+	}
+	return false
+}
+
+func (c *Conn) take(msg protocol.Message, size int) (any, error) {
+	switch m := msg.(type) {
+	case *protocol.Ping:
+		return nil, nil
+	case *protocol.Join:
+		return c.enter(m, &m.Identity)
+	case *protocol.Reconnect:
+		return c.enter(m, &m.Identity)
+	case *protocol.Leave:
+		c.leave(m)
+		return nil, nil
+	}
+	if c.seat != nil {
+		if err := c.seat.Handle(msg); !errors.Is(err, room.ErrNotMember) {
+			return nil, err
+		}
+		return nil, c.stray(msg)
+	}
+	if c.hold(msg, size) {
+		return nil, nil
+	}
+	return nil, c.stray(msg)
+}
+
+// enter brings the client into a room. It leaves the one it is in first,
+// unless that is the one it asks for: a room knows what to do about itself.
+func (c *Conn) enter(msg protocol.Message, i *protocol.Identity) (any, error) {
+	held := c.unhold()
+	if c.seat != nil && c.seat.Room() != i.Room {
+		c.seat.Leave(&protocol.Leave{})
+		c.seat = nil
+	}
+	c.setCapable(i.Capable())
+	seat, v := c.server.hub.Enter(c, room.Entry{
+		Socket: c.Socket(), Addr: c.socket.RemoteAddr().String(), Msg: msg, Held: held,
+	})
+	for _, m := range v.Stray {
+		c.stray(m)
+	}
+	if v.Err != nil {
+		if c.seat != nil && !c.seat.Holds() {
+			c.seat.Leave(&protocol.Leave{})
+			c.seat = nil
+		}
+		return nil, v.Err
+	}
+	if c.seat != nil {
+		c.seat.Release() // it sat in this room already
+	}
+	c.seat = seat
+	if v.Joined == nil {
+		return nil, nil
+	}
+	return v.Joined, nil
+}
+
+// leave is welcome from a client in no room: it is where it wants to be.
+func (c *Conn) leave(m *protocol.Leave) {
+	c.unhold()
+	if c.seat != nil {
+		c.seat.Leave(m)
+		c.seat = nil
+	}
+}
+
+// stray answers a signal of a client that is in no room. A connector it has
+// built for a room it has left meanwhile is ended (protocol.md section 5).
+func (c *Conn) stray(msg protocol.Message) error {
+	var gone *protocol.ConnectorGone
+	switch m := msg.(type) {
+	case *protocol.Answer:
+		gone = &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member}
+	case *protocol.Offer:
+		gone = &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member}
+	}
+	if gone != nil {
+		c.send(gone)
+	}
+	if _, late := msg.(*protocol.Answer); late {
+		return nil
+	}
+	return protocol.NewError(protocol.ErrNotInRoom)
+}
+
+// Violation says that the framing saw something that cannot be a mistake: a
+// frame too large, bytes that are no message. The caller closes the socket.
+func (c *Conn) Violation(errType, message string) {
+	c.sendError(protocol.Refuse(protocol.ErrorType(errType), message, message))
+}
+
+// Closed says that the socket is no more; it is called exactly once, after the
+// last Event. clean: it ended in an orderly way.
+func (c *Conn) Closed(clean bool) {
+	c.unhold()
+	if c.seat != nil {
+		c.seat.Gone(!clean)
+		c.seat = nil
+	}
+}
