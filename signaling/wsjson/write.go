@@ -1,0 +1,172 @@
+package wsjson
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// ID is the id of the socket: 26 random characters.
+func (s *socket) ID() string { return s.id }
+
+// RemoteAddr is the client's address.
+func (s *socket) RemoteAddr() netip.Addr { return s.addr }
+
+// Language is the Accept-Language of the handshake.
+func (s *socket) Language() string { return s.language }
+
+// Send queues an event.
+func (s *socket) Send(event string, data []byte) bool {
+	frame := make([]byte, 0, len(event)+len(data)+24)
+	frame = append(frame, `{"event":`...)
+	frame = strconv.AppendQuote(frame, event)
+	frame = append(frame, `,"data":`...)
+	frame = append(append(frame, data...), '}')
+	return s.enqueue(frame)
+}
+
+func (s *socket) enqueue(frame []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.closing != nil || s.queued+len(frame) > s.handler.options.MaxQueued {
+		return false
+	}
+	s.queue = append(s.queue, frame)
+	s.queued += len(frame)
+	s.startFlush()
+	return true
+}
+
+// startFlush starts the writer unless it runs; s.mu is held.
+func (s *socket) startFlush() {
+	if !s.writing {
+		s.writing = true
+		go s.flush()
+	}
+}
+
+// flush writes what is queued, then the close frame if there is to be one. It
+// ends when there is nothing left to write or the connection fails.
+func (s *socket) flush() {
+	for {
+		s.mu.Lock()
+		queue, closing := s.queue, s.closing
+		s.queue = nil
+		if len(queue) == 0 {
+			s.writing = false
+			s.mu.Unlock()
+			if closing != nil {
+				s.sayGoodbye(*closing)
+			}
+			return
+		}
+		s.mu.Unlock()
+		for _, frame := range queue {
+			_ = s.ws.SetWriteDeadline(time.Now().Add(writeTime))
+			if err := s.ws.WriteMessage(websocket.TextMessage, frame); err != nil {
+				s.mu.Lock()
+				s.writing = false
+				s.mu.Unlock()
+				_ = s.ws.Close() // the reader notices
+				return
+			}
+			s.mu.Lock()
+			s.queued -= len(frame)
+			s.mu.Unlock()
+		}
+	}
+}
+
+// sayGoodbye sends the close frame and gives the client a moment to answer it;
+// then the reader ends, if the client's answer has not ended it.
+func (s *socket) sayGoodbye(c closeFrame) {
+	deadline := time.Now().Add(closeTime)
+	err := s.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(c.code, c.reason), deadline)
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
+	if err != nil || ended {
+		_ = s.ws.Close()
+		return
+	}
+	_ = s.ws.SetReadDeadline(deadline)
+}
+
+// Close ends the connection so that the client comes back.
+func (s *socket) Close(reason string) {
+	code := websocket.ClosePolicyViolation
+	if reason == reasonShutdown {
+		code = websocket.CloseGoingAway
+	}
+	s.closeWith(code, reason)
+}
+
+// Kick ends the connection so that the client stays away.
+func (s *socket) Kick(reason string) { s.closeWith(closeKicked, reason) }
+
+// closeWith queues the end: what is queued already is written first, unless the
+// client does not take it within writeTime.
+func (s *socket) closeWith(code int, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.closing != nil {
+		return
+	}
+	s.closing = &closeFrame{code, reason}
+	if s.ws != nil {
+		s.startFlush()
+	}
+}
+
+const reasonShutdown = "shutdown"
+
+func (s *socket) shutdown() {
+	s.mu.Lock()
+	c := s.conn
+	s.mu.Unlock()
+	if c != nil {
+		c.Closing(reasonShutdown)
+	}
+	s.Close(reasonShutdown)
+}
+
+// abort ends the connection without ceremony.
+func (s *socket) abort() {
+	s.mu.Lock()
+	ws := s.ws
+	s.mu.Unlock()
+	if ws != nil {
+		_ = ws.Close()
+	}
+}
+
+// Probe pings at once; the next pong is the answer.
+func (s *socket) Probe(timeout time.Duration, done func(alive bool)) {
+	p := &probe{done: done}
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		go done(false) // the caller may hold what done needs
+		return
+	}
+	p.timer = time.AfterFunc(timeout, func() { p.settle(false) })
+	s.probes = append(s.probes, p)
+	ws := s.ws
+	s.mu.Unlock()
+	go func() { // ends with the write, at most after the timeout
+		_ = ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(timeout))
+	}()
+}
+
+func (s *socket) settleProbes(alive bool) {
+	s.mu.Lock()
+	probes := s.probes
+	s.probes = nil
+	s.mu.Unlock()
+	for _, p := range probes {
+		p.timer.Stop()
+		p.settle(alive)
+	}
+}

@@ -1,0 +1,255 @@
+package wsjson_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"go.uber.org/goleak"
+
+	"lectern/signaling/conn"
+	"lectern/signaling/media"
+	"lectern/signaling/p2p"
+	"lectern/signaling/room"
+	"lectern/signaling/wsjson"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type server struct {
+	t   *testing.T
+	url string
+}
+
+func serve(t *testing.T, o wsjson.Options, s room.Settings) *server {
+	t.Helper()
+	s.NewPlane = func() media.Plane { return p2p.New() }
+	s.NewToken = func() string { return "token" }
+	if s.Grace == 0 {
+		s.Grace = time.Minute
+	}
+	hub := room.NewHub(s, slog.New(slog.DiscardHandler))
+	h := wsjson.New(conn.NewServer(hub, conn.Options{}), o)
+	web := httptest.NewServer(h)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := h.Close(ctx); err != nil {
+			t.Errorf("closing the sockets: %v", err)
+		}
+		hub.Close()
+		web.Close()
+	})
+	return &server{t, "ws" + strings.TrimPrefix(web.URL, "http")}
+}
+
+type client struct {
+	t  *testing.T
+	ws *websocket.Conn
+}
+
+func (s *server) dial() *client {
+	s.t.Helper()
+	ws, res, err := websocket.DefaultDialer.Dial(s.url, http.Header{"Accept-Language": {"en"}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	s.t.Cleanup(func() { _ = ws.Close() })
+	return &client{s.t, ws}
+}
+
+func (c *client) send(frame string) {
+	c.t.Helper()
+	if err := c.ws.WriteMessage(websocket.TextMessage, []byte(frame)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+type frame struct {
+	Event string
+	ID    json.RawMessage
+	Data  map[string]any
+}
+
+func (c *client) receive() frame {
+	c.t.Helper()
+	_ = c.ws.SetReadDeadline(time.Now().Add(10 * time.Second))
+	var f frame
+	if err := c.ws.ReadJSON(&f); err != nil {
+		c.t.Fatalf("reading a frame: %v", err)
+	}
+	return f
+}
+
+// want receives frames until one of the event comes.
+func (c *client) want(event string) frame {
+	c.t.Helper()
+	for {
+		if f := c.receive(); f.Event == event {
+			return f
+		}
+	}
+}
+
+func (c *client) wantClose(code int) {
+	c.t.Helper()
+	_ = c.ws.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for {
+		if _, _, err := c.ws.ReadMessage(); err != nil {
+			if !websocket.IsCloseError(err, code) {
+				c.t.Fatalf("got %v, want close code %d", err, code)
+			}
+			return
+		}
+	}
+}
+
+const joinAnn = `{"event":"join","id":1,"data":{"id":"0123456789abcdef-ann","username":"ann","roomname":"r"}}`
+const joinBob = `{"event":"join","id":2,"data":{"id":"0123456789abcdef-bob","username":"bob","roomname":"r","capabilities":["roster"]}}`
+
+func TestJoinAndRelay(t *testing.T) {
+	s := serve(t, wsjson.Options{}, room.Settings{})
+	ann, bob := s.dial(), s.dial()
+	ann.send(joinAnn)
+	if f := ann.receive(); f.Event != "ack" || string(f.ID) != "1" || len(f.Data) != 0 {
+		t.Fatalf("the ack of an old client's join is %+v, want an empty one", f)
+	}
+	bob.send(joinBob)
+	joined := bob.want("joined")
+	if ack := bob.want("ack"); ack.Data["memberId"] != joined.Data["memberId"] {
+		t.Errorf("the ack of join is %v, want what joined says", ack.Data)
+	}
+	if got := ann.want("getOffer").Data["memberId"]; got != joined.Data["memberId"] {
+		t.Fatalf("getOffer names %v, want %v", got, joined.Data["memberId"])
+	}
+	ann.send(`{"event":"offer","data":{"connectorId":"c1","memberId":"` + joined.Data["memberId"].(string) +
+		`","streamType":"user","offer":{"type":"offer","sdp":"v=0"}}}`)
+	if f := bob.want("offer"); f.Data["remoteConnectorId"] != "c1" {
+		t.Errorf("the offer arrives as %v", f.Data)
+	}
+	bob.send(`{"event":"ping","id":"x"}`)
+	if f := bob.receive(); f.Event != "ack" {
+		t.Errorf("a ping is answered by %v, want an ack", f.Event)
+	}
+}
+
+func TestRefusalKeepsTheConnection(t *testing.T) {
+	s := serve(t, wsjson.Options{}, room.Settings{})
+	c := s.dial()
+	for _, bad := range []string{
+		`{"event":"join","id":5,"data":{"id":"x","username":7,"roomname":"r"}}`,
+		`{"event":"nonsense","id":5}`, `{"id":5}`, `{"event":{},"id":5,"data":[]}`,
+		`{"event":"leave","id":5,"data":{}}`,
+	} {
+		c.send(bad)
+		if f := c.receive(); f.Event != "error" || f.Data["type"] != "invalid" {
+			t.Errorf("%s: got %+v, want an invalid error", bad, f)
+		}
+		if f := c.receive(); f.Event != "ack" || f.Data["error"] == nil {
+			t.Errorf("%s: got %+v, want an ack with the error", bad, f)
+		}
+	}
+	c.send(joinAnn)
+	if f := c.receive(); f.Event != "ack" {
+		t.Errorf("after the refusals join is answered by %+v", f)
+	}
+}
+
+func TestAbuseCloses(t *testing.T) {
+	for name, abuse := range map[string]struct {
+		kind  int
+		frame string
+		code  int
+	}{
+		"too large":     {websocket.TextMessage, `{"event":"join","data":"` + strings.Repeat("x", 2<<20) + `"}`, websocket.CloseMessageTooBig},
+		"binary":        {websocket.BinaryMessage, "{}", websocket.CloseUnsupportedData},
+		"not JSON":      {websocket.TextMessage, "{", websocket.CloseInvalidFramePayloadData},
+		"not UTF-8":     {websocket.TextMessage, "{\"event\":\"\xff\"}", websocket.CloseInvalidFramePayloadData},
+		"nested deeply": {websocket.TextMessage, strings.Repeat("[", 20_000), websocket.CloseInvalidFramePayloadData},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, wsjson.Options{}, room.Settings{})
+			c := s.dial()
+			// The server may close while the frame is still being written.
+			_ = c.ws.WriteMessage(abuse.kind, []byte(abuse.frame))
+			_ = c.ws.SetReadDeadline(time.Now().Add(10 * time.Second))
+			for {
+				_, _, err := c.ws.ReadMessage()
+				if err == nil {
+					continue
+				}
+				if name != "too large" && !websocket.IsCloseError(err, abuse.code) {
+					t.Errorf("got %v, want close code %d", err, abuse.code)
+				}
+				return
+			}
+		})
+	}
+}
+
+func TestShutdownTellsAndComesBack(t *testing.T) {
+	s := room.Settings{
+		Grace:    time.Minute,
+		NewPlane: func() media.Plane { return p2p.New() }, NewToken: func() string { return "t" },
+	}
+	hub := room.NewHub(s, slog.New(slog.DiscardHandler))
+	h := wsjson.New(conn.NewServer(hub, conn.Options{}), wsjson.Options{})
+	web := httptest.NewServer(h)
+	defer web.Close()
+	defer hub.Close()
+	c := (&server{t, "ws" + strings.TrimPrefix(web.URL, "http")}).dial()
+	c.send(joinBob)
+	c.want("ack")
+	go func() { _ = h.Close(context.Background()) }()
+	c.want("closing")
+	c.wantClose(websocket.CloseGoingAway)
+}
+
+func TestTakeoverKicksTheOldSocket(t *testing.T) {
+	s := serve(t, wsjson.Options{}, room.Settings{})
+	old := s.dial()
+	old.send(joinAnn)
+	old.want("ack")
+	back := s.dial()
+	back.send(strings.Replace(joinAnn, "join", "reconnect", 1))
+	if f := back.receive(); f.Event != "ack" {
+		t.Fatalf("reconnect is answered by %+v, want silence but for the ack", f)
+	}
+	old.wantClose(4001)
+}
+
+func TestDeadClientIsNoticed(t *testing.T) {
+	s := serve(t, wsjson.Options{PingInterval: 20 * time.Millisecond, PingTimeout: 20 * time.Millisecond},
+		room.Settings{Grace: time.Millisecond})
+	ann := s.dial()
+	ann.send(joinAnn)
+	ann.want("ack")
+	bob := s.dial()
+	bob.send(joinBob)
+	go func() { // answers pings by reading; ends with the socket
+		for {
+			if _, _, err := bob.ws.ReadMessage(); err != nil {
+				return
+			}
+		}
+	}()
+	ann.want("getOffer") // and from here on ann reads nothing, so it sends no pongs
+	cat := s.dial()
+	for i := range 200 { // each try waits for the server's answer
+		cat.send(`{"event":"join","id":3,"data":{"id":"0123456789abcdef-cat","username":"ann","roomname":"r"}}`)
+		if f := cat.want("ack"); f.Data["error"] == nil {
+			return
+		}
+		if i == 199 {
+			t.Error("a client that answers no ping kept its name")
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
