@@ -33,6 +33,10 @@ import (
 // maxPairs is far above a mesh of any usable size, with a display each.
 const maxPairs = 1024
 
+// maxEnded is how many ended connectors are remembered. What is still said to
+// them while the news of their end travels is no mistake of the sender's.
+const maxEnded = 512
+
 // maxAsks bounds how many unanswered getOffers are remembered.
 const maxAsks = 8192
 
@@ -59,7 +63,8 @@ type ask struct{ who, to protocol.MemberID }
 type Plane struct {
 	order []protocol.MemberID // attached, oldest first
 	pairs map[protocol.MemberID][]*pair
-	asks  map[ask]int // getOffers that no offer has followed yet
+	asks  map[ask]int             // getOffers that no offer has followed yet
+	ended []protocol.ConnectorRef // connectors of members who left, oldest first
 	out   []media.Event
 }
 
@@ -208,6 +213,9 @@ func (p *Plane) answer(from protocol.MemberID, m *protocol.Answer) error {
 
 func (p *Plane) candidate(from protocol.MemberID, m *protocol.ICECandidate) error {
 	if !p.attached(m.Member) {
+		if p.hasEnded(m.Member, m.Remote) {
+			return nil
+		}
 		return protocol.NewError(protocol.ErrNotInRoom)
 	}
 	p.send(m.Member, &protocol.RelayedCandidate{Connector: m.Remote, Candidate: m.Candidate})
@@ -221,6 +229,7 @@ func (p *Plane) reconnectWork(from protocol.MemberID, m *protocol.ReconnectWork)
 	if n == nil || n.answered == "" {
 		if m.Member != "" && !p.attached(m.Member) {
 			p.send(from, &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member})
+			return nil
 		}
 		return protocol.NewError(protocol.ErrGone)
 	}
@@ -300,15 +309,27 @@ func (p *Plane) Detach(id protocol.MemberID, named []protocol.LeaveItem) {
 		p.send(who, &protocol.ConnectorGone{Connector: connector, Member: id})
 	}
 	for _, n := range slices.Clone(p.pairs[id]) {
-		_, other, who := n.side(id)
+		own, other, who := n.side(id)
 		tell(who, other)
 		p.remove(n)
+		p.remember(protocol.ConnectorRef{Connector: own, Member: id})
 	}
 	for _, item := range named {
 		tell(item.Member, item.Remote)
 	}
 	delete(p.pairs, id)
 	p.order = slices.DeleteFunc(p.order, func(m protocol.MemberID) bool { return m == id })
+}
+
+func (p *Plane) remember(ref protocol.ConnectorRef) {
+	if len(p.ended) == maxEnded {
+		p.ended = slices.Delete(p.ended, 0, maxEnded/2)
+	}
+	p.ended = append(p.ended, ref)
+}
+
+func (p *Plane) hasEnded(id protocol.MemberID, c protocol.ConnectorID) bool {
+	return slices.Contains(p.ended, protocol.ConnectorRef{Connector: c, Member: id})
 }
 
 // Ready is nil: the relay never works in the background.

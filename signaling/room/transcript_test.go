@@ -1,0 +1,216 @@
+package room_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"lectern/signaling/media"
+	"lectern/signaling/p2p"
+	"lectern/signaling/protocol"
+	"lectern/signaling/room"
+)
+
+var update = flag.Bool("update", false, "rewrite the transcripts with what the room does now")
+
+// TestTranscripts replays testdata/*.txt. A line is what happens:
+//
+//	set grace 15s | set max 3      settings, before anything else
+//	addr a 192.0.2.7               the client of socket a has this address
+//	a -> join {...}                socket a sends an event
+//	held a -> answer {...}         socket a sends it before it says who it is
+//	drop a | lose a                socket a ends, in an orderly way or not
+//	pong a | mute a                socket a answers a probe, or does not
+//	wait 15s                       time passes
+//
+// and below it, indented, everything the room then wants done. Sockets are
+// named by the transcript, and so is the member that joins on one. Run with
+// -update, read the diff, commit only changes you can explain.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) < 30 {
+		t.Fatalf("found %d transcripts (%v), want at least 30", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := replay(t, string(want))
+			if got == string(want) {
+				return
+			}
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			t.Errorf("the room does not do what %s says; it does:\n%s", file, got)
+		})
+	}
+}
+
+// player replays one transcript.
+type player struct {
+	t        *testing.T
+	settings room.Settings
+	room     *room.Room
+	now      time.Time
+	addr     map[room.SocketID]string
+	held     map[room.SocketID][]protocol.Message
+	tokens   int
+	out      strings.Builder
+}
+
+func replay(t *testing.T, script string) string {
+	p := &player{
+		t: t, now: time.Unix(1e9, 0),
+		addr: map[room.SocketID]string{}, held: map[room.SocketID][]protocol.Message{},
+	}
+	p.settings = room.Settings{
+		Grace: 15 * time.Second, MaxMembers: 100, Version: "test",
+		NewPlane: func() media.Plane { return p2p.New() },
+		NewToken: func() string { p.tokens++; return fmt.Sprintf("token%d", p.tokens) },
+	}
+	for line := range strings.Lines(script) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, "  ") { // what was wanted
+			continue
+		}
+		fmt.Fprintln(&p.out, line)
+		if line != "" && !strings.HasPrefix(line, "#") {
+			p.step(line)
+			p.report()
+		}
+	}
+	return p.out.String()
+}
+
+func (p *player) step(line string) {
+	words := strings.SplitN(line, " ", 4)
+	if words[0] == "set" {
+		p.set(words[1], words[2])
+		return
+	}
+	if p.room == nil {
+		p.room = room.New("r", p.settings)
+	}
+	switch {
+	case words[0] == "addr":
+		p.addr[room.SocketID(words[1])] = words[2]
+	case words[0] == "drop" || words[0] == "lose":
+		p.room.Gone(p.now, room.SocketID(words[1]), words[0] == "lose")
+	case words[0] == "pong" || words[0] == "mute":
+		p.room.Probed(p.now, room.SocketID(words[1]), words[0] == "pong")
+	case words[0] == "wait":
+		p.wait(words[1])
+	case words[0] == "held":
+		rest := strings.SplitN(words[3], " ", 2)
+		if m := p.decode(rest[0], rest[1]); m != nil {
+			s := room.SocketID(words[1])
+			p.held[s] = append(p.held[s], m)
+		}
+	case words[1] == "->":
+		data := ""
+		if len(words) == 4 {
+			data = words[3]
+		}
+		p.message(room.SocketID(words[0]), words[2], data)
+	default:
+		p.t.Fatalf("no such step: %s", line)
+	}
+}
+
+func (p *player) set(key, value string) {
+	switch key {
+	case "grace":
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.settings.Grace = d
+	case "max":
+		if _, err := fmt.Sscan(value, &p.settings.MaxMembers); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// wait lets time pass as the loop would: Tick at each deadline.
+func (p *player) wait(d string) {
+	span, err := time.ParseDuration(d)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for end := p.now.Add(span); ; {
+		next := p.room.Deadline()
+		if next.IsZero() || next.After(end) {
+			p.now = end
+			return
+		}
+		if next.After(p.now) {
+			p.now = next
+		}
+		p.room.Tick(p.now)
+	}
+}
+
+func (p *player) decode(event, data string) protocol.Message {
+	m, err := protocol.Decode(event, []byte(data))
+	if err != nil {
+		fmt.Fprintf(&p.out, "  refused %v\n", err)
+		return nil
+	}
+	return m
+}
+
+func (p *player) message(s room.SocketID, event, data string) {
+	m := p.decode(event, data)
+	switch m.(type) {
+	case nil:
+	case *protocol.Join, *protocol.Reconnect:
+		p.room.Enter(p.now, room.Entry{Socket: s, Addr: p.addr[s], Msg: m, Held: p.held[s]})
+		delete(p.held, s)
+	default:
+		if err := p.room.Handle(p.now, s, m); err != nil {
+			fmt.Fprintf(&p.out, "  refused %v\n", err)
+		}
+	}
+}
+
+// report writes what the room wants done.
+func (p *player) report() {
+	if p.room == nil {
+		return
+	}
+	for _, o := range p.room.Drain() {
+		switch {
+		case o.Msg != nil:
+			data, err := protocol.Encode(o.Msg)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			fmt.Fprintf(&p.out, "  %s <- %s %s\n", o.Socket, o.Msg.EventName(), data)
+		case o.Verdict != nil && o.Verdict.Err != nil:
+			fmt.Fprintf(&p.out, "  %s refused %v\n", o.Socket, o.Verdict.Err)
+		case o.Verdict != nil:
+			fmt.Fprintf(&p.out, "  %s is in\n", o.Socket)
+		case o.Close != "":
+			fmt.Fprintf(&p.out, "  %s closed: %s\n", o.Socket, o.Close)
+		case o.Kick != "":
+			fmt.Fprintf(&p.out, "  %s kicked: %s\n", o.Socket, o.Kick)
+		case o.Probe > 0:
+			fmt.Fprintf(&p.out, "  %s probed for %v\n", o.Socket, o.Probe)
+		}
+	}
+	p.room.Changes()
+	if err := p.room.Check(); err != nil {
+		p.t.Fatalf("after:\n%s\n%v", p.out.String(), err)
+	}
+}
