@@ -1,0 +1,186 @@
+// One mesh client in a browser page of its own, as the tests speak of it.
+
+import assert from 'node:assert/strict';
+import { until } from './wait.js';
+
+/** How much more must have come since the first look before media counts as flowing. */
+const FRAMES = 5;
+
+export class Member {
+  constructor(name, page, context) {
+    this.name = name;
+    this.page = page;
+    this.context = context;
+    this.console = [];
+    page.on('console', (line) => this.console.push(line.text()));
+    page.on('pageerror', (error) => this.console.push(`uncaught: ${error.message}`));
+  }
+
+  /** Opens the mesh page against `serverURL` in a context (so a process) of its own and waits for its socket. */
+  static async open(stage, name, { serverURL = stage.server.url, query = '' } = {}) {
+    const context = await stage.browser.createBrowserContext();
+    const page = await context.newPage();
+    const member = new Member(name, page, context);
+    await page.goto(`${stage.files.url}/mesh/index.html?server=${encodeURIComponent(serverURL)}&${query}`);
+    await member.connected();
+    return member;
+  }
+
+  connected() {
+    return until(`${this.name} is connected`, () => this.page.evaluate(() => window.mesh?.client.socket.connected));
+  }
+
+  /** Calls a method of the page's client. */
+  call(method, ...args) {
+    return this.page.evaluate((name, list) => window.mesh.client[name](...list), method, args);
+  }
+
+  join(room, username = this.name) {
+    return this.call('join', username, room);
+  }
+
+  leave() {
+    return this.call('leave');
+  }
+
+  stats() {
+    return this.page.evaluate(() => window.mesh.stats());
+  }
+
+  tiles(streamType = 'user') {
+    return this.page.evaluate((type) => window.mesh.tiles().filter((tile) => tile.streamType === type), streamType);
+  }
+
+  /** Waits for exactly `count` tiles, and connectors behind them, of a stream type. */
+  seesTiles(count, streamType = 'user') {
+    return until(`${this.name} has ${count} ${streamType} tiles`, async () => {
+      const tiles = await this.tiles(streamType);
+      const behind = (await this.stats()).filter((connector) => connector.streamType === streamType);
+      if (tiles.length === count && behind.length === count) return true;
+      throw new Error(`${tiles.length} tiles, ${behind.length} connectors`);
+    });
+  }
+
+  /**
+   * Waits until every connector of a stream type receives: frames are decoded, samples and sound energy come, and the
+   * channel is open. Kinds not listed in `kinds` are not looked at.
+   */
+  async receives(count, { streamType = 'user', kinds = ['video', 'audio'] } = {}) {
+    await this.seesTiles(count, streamType);
+    const first = new Map();
+    await until(`${this.name} receives ${kinds.join(' and ')} from ${count} ${streamType}`, async () => {
+      const all = (await this.stats()).filter((connector) => connector.streamType === streamType);
+      assert.equal(all.length, count);
+      for (const now of all) {
+        if (!first.has(now.id)) first.set(now.id, now);
+        const then = first.get(now.id);
+        const brief = JSON.stringify({ then: [then.frames, then.samples, then.energy], now });
+        if (kinds.includes('video')) assert.ok(now.frames >= then.frames + FRAMES, `frames: ${brief}`);
+        if (kinds.includes('audio')) {
+          assert.ok(now.samples > then.samples && now.energy > then.energy, `sound: ${brief}`);
+        }
+        assert.equal(now.channel, 'open', brief);
+      }
+      return true;
+    });
+  }
+
+  /** Waits for exactly `count` user connectors with an open channel, tiles or not. */
+  seesConnectors(count) {
+    return until(`${this.name} has ${count} connectors`, async () => {
+      const all = (await this.stats()).filter(({ streamType }) => streamType === 'user');
+      if (all.length === count && all.every(({ channel }) => channel === 'open')) return true;
+      throw new Error(JSON.stringify(all.map(({ connection, channel }) => ({ connection, channel }))));
+    });
+  }
+
+  /** The id under which `other` knows this member: that of the connector whose other end is one of ours. */
+  async memberIDAt(other) {
+    const mine = new Set((await this.stats()).map(({ id }) => id));
+    return (await other.stats()).find(({ remoteId }) => mine.has(remoteId))?.memberId;
+  }
+
+  /** Waits until the tracks of `sender`'s camera and microphone here are of these kinds, and nothing is pending. */
+  async seesTracksOf(sender, kinds) {
+    const id = await sender.memberIDAt(this);
+    const wanted = [...kinds].sort().join();
+    await until(`${this.name} has tracks ${wanted} of ${sender.name}`, async () => {
+      const all = (await this.stats()).filter(({ memberId, streamType }) => memberId === id && streamType === 'user');
+      const [{ tracks, signaling }] = all;
+      if (all.length === 1 && tracks.join() === wanted && signaling === 'stable') return true;
+      throw new Error(`${all.length} connectors, ${tracks}, ${signaling}`);
+    });
+  }
+
+  hasText(username, text) {
+    return until(`${this.name} has "${text}" of ${username}`, async () => {
+      const found = (await this.messages()).filter((message) => message.username === username && message.text === text);
+      assert.ok(found.length < 2, 'a message came twice');
+      return found.length === 1;
+    });
+  }
+
+  /** Signaling messages so far, optionally only those of one side. */
+  wire(from) {
+    return this.page.evaluate((side) => window.mesh.client.wire.filter((line) => !side || line.from === side), from);
+  }
+
+  async forgetWire() {
+    await this.page.evaluate(() => {
+      window.mesh.client.wire.length = 0;
+      window.mesh.client.channelWire.length = 0;
+    });
+  }
+
+  messages() {
+    return this.page.evaluate(() => window.mesh.messages.map(({ username, type, text }) => ({ username, type, text })));
+  }
+
+  /** Breaks the engine's transport; the client comes back by itself. */
+  dropSocket() {
+    return this.page.evaluate(() => window.mesh.client.socket.io.engine.close());
+  }
+
+  socketID() {
+    return this.page.evaluate(() => window.mesh.client.socket.id);
+  }
+
+  /** Drops the socket and waits until the client is back on a new one. */
+  async bounceSocket() {
+    const before = await this.socketID();
+    await this.dropSocket();
+    await this.backSince(before);
+  }
+
+  backSince(before) {
+    return until(`${this.name} is back on a new socket`, async () => {
+      const id = await this.socketID();
+      return id && id !== before;
+    });
+  }
+
+  /** Ends the page's process without a word to anyone. */
+  async crash() {
+    const session = await this.page.createCDPSession();
+    session.send('Page.crash').catch(() => {}); // never answered
+    await new Promise((resolve) => this.page.once('error', resolve));
+  }
+
+  /** What a failure's report needs to know about this page. */
+  async report() {
+    const state = await Promise.race([
+      this.page.evaluate(async () => JSON.stringify({
+        state: window.mesh?.client.state, socket: window.mesh?.client.socket.connected,
+        rejections: window.mesh?.client.rejections.slice(-5), failures: window.mesh?.failures,
+        stats: await window.mesh?.stats(),
+        wire: window.mesh?.client.wire.slice(-25).map(({ from, event, data }) => [from, event, JSON.stringify(data)?.slice(0, 160)]),
+      }, null, 1)),
+      new Promise((resolve) => setTimeout(() => resolve('(no answer)'), 3000)),
+    ]).catch((error) => error.message);
+    return `--- ${this.name}\n${state}\n${this.console.slice(-15).join('\n')}`;
+  }
+
+  async close() {
+    await this.context.close().catch(() => {});
+  }
+}

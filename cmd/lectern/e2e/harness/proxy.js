@@ -1,0 +1,81 @@
+// A TCP proxy before the server, to break connections in ways a browser cannot by itself.
+
+import { connect, createServer } from 'node:net';
+
+export async function startProxy(targetPort) {
+  const proxy = new Proxy(targetPort);
+  await proxy.listen();
+  return proxy;
+}
+
+class Proxy {
+  constructor(targetPort) {
+    this.targetPort = targetPort;
+    this.pairs = new Set();
+    this.lingering = new Set();
+    this.refusing = false;
+    this.server = createServer((client) => this.accept(client));
+  }
+
+  listen() {
+    return new Promise((resolve) => {
+      this.server.listen(0, '127.0.0.1', () => {
+        this.url = `http://127.0.0.1:${this.server.address().port}`;
+        resolve();
+      });
+    });
+  }
+
+  accept(client) {
+    if (this.refusing) {
+      client.destroy();
+      return;
+    }
+    const upstream = connect(this.targetPort, '127.0.0.1');
+    const pair = { client, upstream };
+    this.pairs.add(pair);
+    const end = () => {
+      if (!this.pairs.delete(pair)) return; // already broken on purpose
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of [client, upstream]) socket.on('error', () => {}).on('close', end);
+    client.pipe(upstream);
+    upstream.pipe(client);
+  }
+
+  /** Breaks every connection on both sides, as a router that restarts does. */
+  cut() {
+    for (const { client, upstream } of this.take()) {
+      client.destroy();
+      upstream.destroy();
+    }
+  }
+
+  /**
+   * Breaks every connection on the client's side only, as a change of network does: the server hears nothing more,
+   * and its writes go nowhere, until it gives the connection up itself.
+   */
+  linger() {
+    for (const { client, upstream } of this.take()) {
+      client.unpipe(upstream);
+      upstream.unpipe(client);
+      client.destroy();
+      upstream.resume();
+      this.lingering.add(upstream);
+      upstream.on('close', () => this.lingering.delete(upstream));
+    }
+  }
+
+  take() {
+    const pairs = [...this.pairs];
+    this.pairs.clear();
+    return pairs;
+  }
+
+  close() {
+    this.cut();
+    for (const upstream of this.lingering) upstream.destroy();
+    return new Promise((resolve) => this.server.close(resolve));
+  }
+}

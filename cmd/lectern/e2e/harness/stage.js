@@ -1,0 +1,85 @@
+// A stage for scenarios: one server, one browser and one file server per test file; a room and pages per scenario.
+
+import { after, before, test } from 'node:test';
+import { launchBrowser, serveMesh } from './browser.js';
+import { Member } from './member.js';
+import { startServer } from './server.js';
+
+const SCENARIO_MS = 150_000;
+
+/**
+ * Declares the server, browser and files of a test file. The returned object is filled before the first scenario.
+ * @param {string[]} flags of the server
+ */
+export function useStage(flags = []) {
+  const stage = { server: null, browser: null, files: null };
+  before(async () => {
+    [stage.server, stage.browser, stage.files] = await Promise.all([startServer(flags), launchBrowser(), serveMesh()]);
+  });
+  after(async () => {
+    await stage.browser?.close();
+    await stage.files?.close();
+    await stage.server?.stop();
+  });
+  return stage;
+}
+
+/**
+ * One scenario: `play(cast)` with a room name of its own. A failure carries the server's log and every page's state;
+ * all pages are closed at the end, and the server must still be running.
+ */
+export function scenario(stage, name, play) {
+  test(name, { timeout: SCENARIO_MS }, async () => {
+    const cast = new Cast(stage);
+    try {
+      await play(cast);
+      if (!stage.server.running) throw new Error('the server ended');
+    } catch (error) {
+      const reports = await Promise.all(cast.members.map((member) => member.report()));
+      error.message = [error.message, ...reports, stage.server.log()].join('\n');
+      throw error;
+    } finally {
+      await cast.close();
+    }
+  });
+}
+
+let rooms = 0; // room names must differ within a server's life
+
+class Cast {
+  constructor(stage) {
+    this.stage = stage;
+    this.room = `room-${process.pid}-${++rooms}`;
+    this.members = [];
+    this.closers = [];
+  }
+
+  /** Opens a mesh page without joining. */
+  async open(name, options) {
+    const member = await Member.open(this.stage, name, options);
+    this.members.push(member);
+    return member;
+  }
+
+  /** Opens pages and joins them one after the other; everyone sees everyone at the end. */
+  async call(...names) {
+    const pages = await Promise.all(names.map((name) => this.open(name)));
+    for (const [index, member] of pages.entries()) {
+      await member.join(this.room);
+      // A second one may join only when the first is in: the order decides who offers.
+      if (index > 0) await member.seesTiles(index);
+    }
+    await Promise.all(pages.map((member) => member.receives(pages.length - 1)));
+    return pages;
+  }
+
+  /** Runs at the scenario's end, in reverse order. */
+  defer(close) {
+    this.closers.push(close);
+  }
+
+  async close() {
+    await Promise.all(this.members.map((member) => member.close()));
+    for (const close of this.closers.reverse()) await close();
+  }
+}
