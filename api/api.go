@@ -1,0 +1,108 @@
+// Package api is what Lectern serves over plain HTTP: the page, the question
+// whether a user name is taken, what a page needs to know before it joins, and
+// health. It puts the socket endpoints beside them but knows nothing of what
+// they speak, nothing of media, and nothing of a room but the names in it.
+package api
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"lectern/signaling/conn"
+	"lectern/signaling/protocol"
+)
+
+// Rooms is what the API asks about rooms. It is called concurrently.
+type Rooms interface {
+	// HasName reports whether a member of the room has the user name. Both are
+	// normalised (protocol.Name).
+	HasName(ctx context.Context, room, name string) (bool, error)
+}
+
+// Options say what is served. The zero value serves health and version only.
+type Options struct {
+	Rooms      Rooms                // nil: every name is free
+	SocketIO   http.Handler         // at /socket.io/; nil: 404
+	WS         http.Handler         // at /ws; nil: 404
+	Static     fs.FS                // the page, with index.html; nil: 404
+	ICEServers []protocol.ICEServer // what clients are to use beside host candidates
+	Origins    conn.Origins         // who may call /checkUsername and /api from elsewhere
+	Version    string
+	Ready      func() error // why the server is not ready, nil when it is; nil: always ready
+	Logger     *slog.Logger // nil: nothing is logged
+}
+
+// service is what the handlers share. It is set at construction.
+type service struct {
+	Options
+	log *slog.Logger
+}
+
+// New makes the handler of the whole server; it may be used concurrently. It
+// reads Static once, here, and fails if that cannot be read.
+func New(o Options) (http.Handler, error) {
+	s := &service{Options: o, log: o.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.ICEServers == nil {
+		s.ICEServers = []protocol.ICEServer{} // [] in JSON, not null
+	}
+
+	pages, err := loadAssets(s.Static)
+	if err != nil {
+		return nil, err
+	}
+
+	r := chi.NewRouter()
+	r.Use(requestID, accessLog(s.log), recoverPanics(s.log), middleware.GetHead)
+	if s.SocketIO != nil {
+		r.Handle("/socket.io", s.SocketIO)
+		r.Handle("/socket.io/*", s.SocketIO)
+	}
+	if s.WS != nil {
+		r.Handle("/ws", s.WS)
+	}
+	r.Group(func(r chi.Router) {
+		r.Use(securityHeaders)
+		r.Get("/healthz", s.healthz)
+		r.Get("/readyz", s.readyz)
+		r.Get("/version", s.version)
+		r.Group(s.crossOrigin)
+		s.page(r, pages)
+	})
+	return r, nil
+}
+
+// crossOrigin routes what pages of other origins may call, by the origin rule.
+func (s *service) crossOrigin(r chi.Router) {
+	r.Use(s.cors)
+	for _, path := range []string{"/checkUsername", "/api/checkUsername"} {
+		r.Get(path, s.checkUsername)
+		r.Options(path, preflight)
+	}
+	r.Get("/api/ice-servers", s.iceServers)
+	r.Options("/api/ice-servers", preflight)
+	r.Get("/api/qr", s.qr)
+}
+
+// page routes the static files and the addresses of the page itself.
+func (s *service) page(r chi.Router, assets map[string]*asset) {
+	r.Get("/*", func(w http.ResponseWriter, r *http.Request) {
+		if a, ok := assets[strings.TrimPrefix(r.URL.Path, "/")]; ok {
+			a.ServeHTTP(w, r)
+			return
+		}
+		http.NotFound(w, r)
+	})
+	if index, ok := assets["index.html"]; ok {
+		r.Get("/", index.ServeHTTP)
+		r.Get("/r/{room}", index.ServeHTTP)
+	}
+}
