@@ -1,0 +1,349 @@
+package conn_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"lectern/signaling/conn"
+	"lectern/signaling/media"
+	"lectern/signaling/p2p"
+	"lectern/signaling/room"
+)
+
+// fake is a socket that keeps what is sent.
+type fake struct {
+	id   string
+	lang string
+
+	mu sync.Mutex
+	// Guarded by mu.
+	sent   []string
+	room   int // how many more sends fit; negative: any number
+	closed string
+	kicked string
+}
+
+func (f *fake) ID() string             { return f.id }
+func (f *fake) RemoteAddr() netip.Addr { return netip.MustParseAddr("192.0.2.1") }
+func (f *fake) Language() string       { return f.lang }
+
+func (f *fake) Send(event string, data []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.room == 0 {
+		return false
+	}
+	f.room--
+	f.sent = append(f.sent, event+" "+string(data))
+	return true
+}
+
+func (f *fake) Probe(d time.Duration, done func(bool)) { time.AfterFunc(d, func() { done(false) }) }
+
+func (f *fake) Close(reason string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = reason
+}
+
+func (f *fake) Kick(reason string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.kicked = reason
+}
+
+// take gives what was sent since the last call.
+func (f *fake) take() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.sent
+	f.sent = nil
+	return s
+}
+
+func (f *fake) ended() (closed, kicked string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.closed, f.kicked
+}
+
+type world struct {
+	t      *testing.T
+	hub    *room.Hub
+	server *conn.Server
+}
+
+// inBubble runs a test on virtual time; a goroutine left behind fails it.
+func inBubble(t *testing.T, o conn.Options, run func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		tokens := 0
+		hub := room.NewHub(room.Settings{
+			Grace: 15 * time.Second, MaxMembers: 100, Version: "test",
+			NewPlane: func() media.Plane { return p2p.New() },
+			NewToken: func() string { tokens++; return fmt.Sprint("token", tokens) },
+		}, slog.New(slog.DiscardHandler))
+		run(t, &world{t, hub, conn.NewServer(hub, o)})
+		hub.Close()
+	})
+}
+
+func (w *world) open(id string) (*conn.Conn, *fake) {
+	f := &fake{id: id, lang: "en", room: -1}
+	return w.server.Open(f), f
+}
+
+func who(name, roomname string) []byte {
+	return fmt.Appendf(nil, `{"id":"%s-0123456789abcdef","username":"%s","roomname":"%s"}`, name, name, roomname)
+}
+
+// same fails unless got is want, entry by entry.
+func same(t *testing.T, what string, got []string, want ...string) {
+	t.Helper()
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%s:\ngot  %q\nwant %q", what, got, want)
+	}
+}
+
+const (
+	offer  = `{"connectorId":"c1","memberId":"B","streamType":"user","offer":{"type":"offer","sdp":"v=0"}}`
+	answer = `{"remoteConnectorId":"c1","connectorId":"c2","memberId":"A","answer":{"type":"answer","sdp":"v=0"}}`
+)
+
+func TestJoinElsewhereLeavesFirst(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		b, fb := w.open("B")
+		a.Event("join", who("ann", "r1"), nil)
+		b.Event("join", who("bob", "r1"), nil)
+		same(t, "ann is asked for an offer", fa.take(), `getOffer {"memberId":"B"}`)
+		a.Event("offer", []byte(offer), nil)
+		b.Event("answer", []byte(answer), nil)
+		fa.take()
+		fb.take()
+		a.Event("join", who("ann", "r2"), nil)
+		same(t, "bob is told that ann left", fb.take(), `leave {"connectorId":"c2","memberId":"A"}`)
+		if n := w.hub.Rooms(); n != 2 {
+			t.Errorf("there are %d rooms, want 2", n)
+		}
+		b.Event("icecandidate", []byte(`{"remoteConnectorId":"x","memberId":"A","candidate":{"candidate":""}}`), nil)
+		if got := fb.take(); len(got) != 1 || !strings.Contains(got[0], `"not-in-room"`) {
+			t.Errorf("a signal to another room is answered by %q", got)
+		}
+		same(t, "nothing crosses rooms", fa.take())
+		a.Closed(true)
+		b.Closed(true)
+	})
+}
+
+func TestEmptyRoomIsGoneAtOnce(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, _ := w.open("A")
+		for i := range 1000 {
+			a.Event("join", who("ann", fmt.Sprint("room", i)), nil)
+		}
+		synctest.Wait()
+		if n := w.hub.Rooms(); n != 1 {
+			t.Errorf("after 1,000 joins of other rooms there are %d, want 1", n)
+		}
+		a.Event("leave", []byte(`[]`), nil)
+		synctest.Wait()
+		if n := w.hub.Rooms(); n != 0 {
+			t.Errorf("after the leave there are %d rooms, want none", n)
+		}
+		a.Closed(true)
+	})
+}
+
+func TestGraceKeepsTheName(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, _ := w.open("A")
+		a.Event("join", who("ann", "r"), nil)
+		a.Closed(false)
+		time.Sleep(15*time.Second - time.Millisecond)
+		if is, err := w.hub.HasName(t.Context(), "r", "ann"); !is || err != nil {
+			t.Errorf("during the grace period the name is taken: %v, %v", is, err)
+		}
+		time.Sleep(2 * time.Millisecond)
+		synctest.Wait()
+		if is, _ := w.hub.HasName(t.Context(), "r", "ann"); is || w.hub.Rooms() != 0 {
+			t.Errorf("after the grace period the name is taken: %v, rooms: %d", is, w.hub.Rooms())
+		}
+	})
+}
+
+func TestLateAnswerOutsideARoom(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		b, fb := w.open("B")
+		b.Event("join", who("bob", "r"), nil)
+		b.Event("leave", []byte(`[]`), nil)
+		b.Event("answer", []byte(answer), nil)
+		same(t, "the answer's connector is ended", fb.take(), `leave {"connectorId":"c2","memberId":"A"}`)
+		b.Event("offer", []byte(strings.Replace(offer, `"B"`, `"A"`, 1)), nil)
+		got := fb.take()
+		if len(got) != 2 || got[0] != `leave {"connectorId":"c1","memberId":"A"}` || !strings.Contains(got[1], `"not-in-room"`) {
+			t.Errorf("the offer is answered by %q, want its leave and not-in-room", got)
+		}
+		b.Closed(true)
+	})
+}
+
+func TestSignalsBeforeReconnectAreHeld(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		b, _ := w.open("B")
+		a.Event("join", who("ann", "r"), nil)
+		b.Event("join", who("bob", "r"), nil)
+		a.Event("offer", []byte(offer), nil)
+		b.Closed(true)
+		fa.take()
+		back, fback := w.open("B2")
+		back.Event("answer", []byte(answer), nil)
+		back.Event("reconnect", who("bob", "r"), nil)
+		same(t, "the answer reaches ann", fa.take(),
+			`answer {"remoteConnectorId":"c2","connectorId":"c1","answer":{"type":"answer","sdp":"v=0"},"memberId":"B"}`)
+		same(t, "the returner hears nothing", fback.take())
+
+		never, fnever := w.open("C")
+		never.Event("answer", []byte(answer), nil)
+		same(t, "an answer of nobody is held", fnever.take())
+		time.Sleep(time.Second)
+		same(t, "and ended when nobody says who it is", fnever.take(), `leave {"connectorId":"c2","memberId":"A"}`)
+		for _, c := range []*conn.Conn{a, back, never} {
+			c.Closed(true)
+		}
+	})
+}
+
+func TestKnownIDInAnotherRoom(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		a.Event("join", who("ann", "r1"), nil)
+		x, fx := w.open("X")
+		x.Event("reconnect", who("ann", "r2"), nil)
+		if got := fx.take(); len(got) != 1 || !strings.Contains(got[0], `"invalid"`) {
+			t.Errorf("it is answered by %q, want invalid", got)
+		}
+		synctest.Wait()
+		if is, _ := w.hub.HasName(t.Context(), "r1", "ann"); !is || w.hub.Rooms() != 1 {
+			t.Errorf("the member was touched: name %v, rooms %d", is, w.hub.Rooms())
+		}
+		if closed, kicked := fa.ended(); closed+kicked != "" {
+			t.Errorf("its socket was ended: %q %q", closed, kicked)
+		}
+		a.Closed(true)
+		x.Closed(true)
+	})
+}
+
+func TestSlowClientIsClosed(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		a.Event("join", who("ann", "r"), nil)
+		fa.mu.Lock()
+		fa.room = 1
+		fa.mu.Unlock()
+		for i := range 3 {
+			b, _ := w.open(fmt.Sprint("B", i))
+			b.Event("join", who(fmt.Sprint("bob", i), "r"), nil)
+			defer b.Closed(true)
+		}
+		if closed, _ := fa.ended(); closed != "too slow" {
+			t.Errorf("it was closed because %q, want too slow", closed)
+		}
+		if is, _ := w.hub.HasName(t.Context(), "r", "ann"); !is {
+			t.Error("its grace period does not run")
+		}
+		a.Closed(false)
+	})
+}
+
+func TestFloodIsLimitedThenClosed(t *testing.T) {
+	inBubble(t, conn.Options{Rate: 10, Burst: 100}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		for range 150 {
+			a.Event("ping", nil, nil)
+		}
+		got := fa.take()
+		if len(got) != 1 || !strings.Contains(got[0], `"rate"`) {
+			t.Fatalf("50 messages over the limit give %q, want one rate error", got)
+		}
+		if closed, _ := fa.ended(); closed != "" {
+			t.Fatalf("a short flood closed the connection: %q", closed)
+		}
+		acked := false
+		time.Sleep(10 * time.Second)
+		a.Event("ping", nil, func([]byte) { acked = true })
+		if !acked {
+			t.Error("after a pause messages are still dropped")
+		}
+		for range 1000 {
+			a.Event("ping", nil, nil)
+		}
+		if closed, _ := fa.ended(); closed == "" {
+			t.Error("a flood that goes on does not close the connection")
+		}
+		a.Closed(true)
+	})
+}
+
+func TestAcks(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		var acks []string
+		ack := func(data []byte) { acks = append(acks, string(data)) }
+		a.Event("join", who("ann", "r"), ack)
+		a.Event("join", []byte(`{}`), ack)
+		a.Event("ping", nil, ack)
+		if len(acks) != 3 || acks[0] != "{}" || acks[2] != "{}" {
+			t.Fatalf("got the acks %q", acks)
+		}
+		var refused struct {
+			Error struct{ Type, Field, Event string }
+		}
+		if err := json.Unmarshal([]byte(acks[1]), &refused); err != nil || refused.Error.Type != "invalid" || refused.Error.Field != "id" || refused.Error.Event != "join" {
+			t.Errorf("the refused join is acknowledged by %s (%v)", acks[1], err)
+		}
+		if got := fa.take(); len(got) != 1 || !strings.HasPrefix(got[0], "error ") {
+			t.Errorf("got %q, want the error as an event too", got)
+		}
+		a.Closed(true)
+	})
+}
+
+func TestOrigins(t *testing.T) {
+	o, err := conn.ParseOrigins([]string{"https://example.org", " HTTPS://*.school.example:8443 "})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for origin, want := range map[string]bool{
+		"": true, "https://example.org": true, "https://EXAMPLE.org": true, "http://example.org": false,
+		"https://a.school.example:8443": true, "https://school.example:8443": false, "https://a.school.example": false,
+		"https://evilschool.example:8443": false, "null": false, "http://lectern.test": true, "https://x\x00": false,
+	} {
+		r := &http.Request{Host: "lectern.test", Header: http.Header{}}
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		allow, ok := o.Allow(r)
+		if ok != want || ok && allow != origin {
+			t.Errorf("%q: got %q, %v, want %v", origin, allow, ok, want)
+		}
+		if allow, ok := (conn.Origins{}).Allow(r); !ok || allow != origin {
+			t.Errorf("%q is refused without a rule: %q, %v", origin, allow, ok)
+		}
+	}
+	for _, bad := range []string{"example.org", "ftp://x", "https://", "https://x/y", "%"} {
+		if _, err := conn.ParseOrigins([]string{bad}); err == nil {
+			t.Errorf("%q is taken for an origin", bad)
+		}
+	}
+}
