@@ -46,7 +46,7 @@ type Seat struct {
 // Enter brings a socket into the room its message names, creating the room.
 // A refusal is a *protocol.Error in the Verdict; then there is no Seat.
 func (h *Hub) Enter(box Outbox, e Entry) (*Seat, Verdict) {
-	for {
+	for again := false; ; again = true {
 		i := identity(e.Msg)
 		l, elsewhere := h.acquire(i)
 		if l == nil {
@@ -59,10 +59,11 @@ func (h *Hub) Enter(box Outbox, e Entry) (*Seat, Verdict) {
 		}
 		l.forget(e.Socket)
 		h.release(l)
-		if !errors.Is(v.Err, ErrClosed) || h.ctx.Err() != nil {
+		if !errors.Is(v.Err, ErrClosed) || again || h.ctx.Err() != nil {
 			return nil, v
 		}
-		// The room failed while the socket was at its door: a new one is made.
+		// The room failed while the socket was at its door: a new one is
+		// made, but only once, in case it was this socket that broke it.
 	}
 }
 

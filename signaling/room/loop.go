@@ -182,7 +182,9 @@ func (l *Loop) perform(o Outbound, cache *encoded) {
 	case o.Probe > 0:
 		s := o.Socket
 		box.Probe(o.Probe, func(alive bool) {
-			l.post(func(now time.Time) { l.room.Probed(now, s, alive) })
+			// In a goroutine of its own, which ends when the loop takes it
+			// or ends itself: Probe may call back before it returns.
+			go l.post(func(now time.Time) { l.room.Probed(now, s, alive) })
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -252,4 +253,58 @@ func TestDeadClientIsNoticed(t *testing.T) {
 		}
 		<-time.After(10 * time.Millisecond)
 	}
+}
+
+func TestReaderThatNeverReads(t *testing.T) {
+	s := serve(t, wsjson.Options{MaxQueued: 64 << 10}, room.Settings{})
+	slow, fast := s.dial(), s.dial()
+	slow.send(joinAnn)
+	slow.want("ack")
+	fast.send(joinBob)
+	id := fast.want("joined").Data["members"].([]any)[0].(map[string]any)["memberId"].(string)
+	fast.want("ack")
+	offer := `{"event":"offer","id":1,"data":{"connectorId":"c","memberId":"` + id +
+		`","streamType":"display","offer":{"type":"offer","sdp":"` + strings.Repeat("x", 200_000) + `"}}}`
+	for range 200 { // 40 MB, more than any socket buffer
+		fast.send(offer)
+		fast.want("ack")
+	}
+	// It has lost its socket; what it missed since is over the bound too, so it
+	// has left, and only then is its name free.
+	for {
+		fast.send(strings.Replace(joinAnn, "0123456789abcdef-ann", "0123456789abcdef-new", 1))
+		if f := fast.want("ack"); f.Data["error"] == nil {
+			return
+		}
+	}
+}
+
+// TestIdleMemory holds the cost of a connection that does nothing.
+func TestIdleMemory(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector's own memory is not what is measured")
+	}
+	s := serve(t, wsjson.Options{}, room.Settings{})
+	const clients = 500
+	for range 50 { // what is made once
+		s.dial()
+	}
+	before := memory()
+	for range clients {
+		s.dial()
+	}
+	// Server and client live in this process; the client's end is counted too.
+	perConnection := (memory() - before) / clients
+	t.Logf("%d bytes per idle connection, both ends together", perConnection)
+	if perConnection > 40<<10 {
+		t.Errorf("an idle connection costs %d bytes at both ends together, want at most 40 KiB", perConnection)
+	}
+}
+
+func memory() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse + m.StackInuse
 }
