@@ -141,6 +141,9 @@ func (p *Plane) offer(from protocol.MemberID, m *protocol.Offer) error {
 		p.send(from, &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member})
 		return nil
 	}
+	if m.StreamType == protocol.StreamDisplay {
+		p.forgetDisplay(from, m.Member, m.Connector)
+	}
 	if p.find(from, m.Connector) == nil {
 		p.add(&pair{offerer: from, answerer: m.Member, offered: m.Connector, streamType: m.StreamType})
 	}
@@ -148,6 +151,16 @@ func (p *Plane) offer(from protocol.MemberID, m *protocol.Offer) error {
 		Remote: m.Connector, Offer: sized(m.Offer), Member: from, StreamType: m.StreamType,
 	})
 	return nil
+}
+
+// forgetDisplay drops the earlier screens of a sharer at a member. They were
+// ended over their data channels, which the server does not see.
+func (p *Plane) forgetDisplay(from, to protocol.MemberID, but protocol.ConnectorID) {
+	for _, n := range slices.Clone(p.pairs[from]) {
+		if n.offerer == from && n.answerer == to && n.streamType == protocol.StreamDisplay && n.offered != but {
+			p.remove(n)
+		}
+	}
 }
 
 // answerAsk takes one outstanding getOffer back, if there is one.

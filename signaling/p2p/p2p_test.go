@@ -60,7 +60,7 @@ func TestLedgerIsBounded(t *testing.T) {
 	const offers = 5000
 	for i := range offers {
 		c := protocol.ConnectorID(fmt.Sprint("c", i))
-		if err := p.Signal("a", &protocol.Offer{Connector: c, Member: "b", StreamType: "display"}); err != nil {
+		if err := p.Signal("a", &protocol.Offer{Connector: c, Member: "b", StreamType: "user"}); err != nil {
 			t.Fatal(err)
 		}
 	}
