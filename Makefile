@@ -51,8 +51,8 @@ test-e2e: ## Browsers and the official Socket.IO client against the real server
 	@files=$$(find $(E2E) -name node_modules -prune -o -name '*.test.*js' -print 2>/dev/null || true); \
 	if [ -n "$$files" ]; then \
 	  .ci/install browser; \
-	  $(MAKE) --no-print-directory node-modules; \
-	  cd $(E2E) && timeout --foreground 600 npm test; \
+	  $(MAKE) --no-print-directory node-modules build; \
+	  cd $(E2E) && LECTERN_BIN=$(CURDIR)/bin/lectern timeout --foreground 600 npm test; \
 	fi
 
 # npm ci only when the lock file changed since the last one.

@@ -66,7 +66,8 @@ func newSelfSigned(dir string, log *slog.Logger) (*selfSigned, error) {
 	}
 	now := time.Now()
 	s.checked = now
-	if err := s.renew(now, machineNames()); err != nil {
+	names, passing := machineNames()
+	if err := s.renew(now, names, passing); err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
 	return s, nil
@@ -86,7 +87,8 @@ func (s *selfSigned) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	defer s.mu.Unlock()
 	if now := time.Now(); now.Sub(s.checked) >= selfCheck {
 		s.checked = now
-		if err := s.renew(now, machineNames()); err != nil {
+		names, passing := machineNames()
+		if err := s.renew(now, names, passing); err != nil {
 			s.log.Error("the certificate could not be renewed; the old one stays", "error", err)
 		}
 	}
@@ -94,8 +96,10 @@ func (s *selfSigned) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
 // renew makes a new certificate if the current one is not good for the names
-// or not for long any more; mu is held, or s is not shared yet.
-func (s *selfSigned) renew(now time.Time, names []string) error {
+// or not for long any more; then it is made for passing too. mu is held, or s
+// is not shared yet.
+func (s *selfSigned) renew(now time.Time, names, passing []string) error {
+	also := passing
 	if s.current != nil {
 		leaf := s.current.Leaf
 		old := certNames(leaf)
@@ -103,10 +107,12 @@ func (s *selfSigned) renew(now time.Time, names []string) error {
 		if covered && now.After(leaf.NotBefore) && now.Before(leaf.NotAfter.Add(-selfRenew)) {
 			return nil
 		}
-		for _, n := range old {
-			if len(names) < maxNames && !slices.Contains(names, n) {
-				names = append(names, n)
-			}
+		also = slices.Concat(passing, old)
+	}
+	names = slices.Clone(names)
+	for _, n := range also {
+		if len(names) < maxNames && !slices.Contains(names, n) {
+			names = append(names, n)
 		}
 	}
 	b, err := makeSelfSigned(now, names)

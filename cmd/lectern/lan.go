@@ -9,9 +9,11 @@ import (
 )
 
 // machineNames are the names and addresses by which this machine can be
-// reached in its network, localhost first.
-func machineNames() []string {
-	names := []string{"localhost"}
+// reached in its network, localhost first. passing are further addresses that
+// come and go: privacy extensions (RFC 8981) give a machine new IPv6 addresses
+// every day, while people use the IPv4 one.
+func machineNames() (names, passing []string) {
+	names = []string{"localhost"}
 	if host, err := os.Hostname(); err == nil {
 		host = strings.ToLower(host)
 		if validDNSName(host) && host != "localhost" {
@@ -22,10 +24,15 @@ func machineNames() []string {
 		}
 	}
 	names = append(names, "127.0.0.1", "::1")
-	for _, ip := range lanAddresses() {
-		names = append(names, ip.String())
+	lan := lanAddresses()
+	for _, ip := range lan {
+		if ip.Is4() || !lan[0].Is4() {
+			names = append(names, ip.String())
+		} else {
+			passing = append(passing, ip.String())
+		}
 	}
-	return names
+	return names, passing
 }
 
 func validDNSName(s string) bool {

@@ -11,9 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -51,6 +54,13 @@ func TestSelfSigned(t *testing.T) {
 			t.Errorf("%s: got %d %q", host, code, body)
 		}
 	}
+	dialer := websocket.Dialer{TLSClientConfig: &tls.Config{RootCAs: client.Transport.(*http.Transport).TLSClientConfig.RootCAs}}
+	ws, res, err := dialer.DialContext(t.Context(), "wss"+strings.TrimPrefix(p.url, "https")+"/ws", nil)
+	if err != nil {
+		t.Fatalf("the WebSocket over TLS: %v", err)
+	}
+	_ = res.Body.Close()
+	_ = ws.Close()
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key's file is %v, %v", info.Mode(), err)
 	}
@@ -111,9 +121,11 @@ func must[T any](v T, err error) T {
 func TestSelfSignedIsRenewedWhenItMustBe(t *testing.T) {
 	now := time.Now()
 	s := &selfSigned{file: filepath.Join(t.TempDir(), selfFile), log: discard()}
+	passing := 0 // a new IPv6 address each time, which must not matter
 	serial := func(at time.Time, names ...string) string {
 		t.Helper()
-		if err := s.renew(at, names); err != nil {
+		passing++
+		if err := s.renew(at, names, []string{"fd00::" + strconv.Itoa(passing)}); err != nil {
 			t.Fatal(err)
 		}
 		return s.current.Leaf.SerialNumber.String()
