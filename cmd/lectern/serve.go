@@ -19,6 +19,7 @@ import (
 	"lectern/signaling/media"
 	"lectern/signaling/p2p"
 	"lectern/signaling/room"
+	"lectern/signaling/socketio"
 	"lectern/signaling/wsjson"
 )
 
@@ -105,10 +106,14 @@ func newServer(cfg Config, log *slog.Logger) (*server, error) {
 	ws := wsjson.New(conns, wsjson.Options{
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, Origins: origins, Logger: log,
 	})
-	s.transports = []transport{ws}
+	sio := socketio.New(conns, socketio.Options{
+		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, Origins: origins, Logger: log,
+	})
+	s.transports = []transport{ws, sio}
 
 	handler, err := api.New(api.Options{
 		Rooms:      s.hub,
+		SocketIO:   sio,
 		WS:         ws,
 		Static:     pageFiles(),
 		ICEServers: cfg.iceServers(),

@@ -1,0 +1,260 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// noopEvery is how often waiting polls are released during an upgrade: a poll
+// may arrive after the probe, and the client upgrades only when it has none.
+const noopEvery = 100 * time.Millisecond
+
+// upgrade takes a WebSocket for a session that polls.
+func (h *Handler) upgrade(s *Session, w http.ResponseWriter, r *http.Request) {
+	if !h.start() {
+		http.Error(w, "closing", http.StatusServiceUnavailable)
+		return
+	}
+	ws, err := h.upgrader.Upgrade(w, r, nil)
+	if err != nil { // Upgrade has answered
+		h.running.Done()
+		return
+	}
+	if !s.beginProbe(ws) {
+		// Accepted and closed, not refused: clients take a refusal for a
+		// broken server.
+		_ = ws.Close()
+		h.running.Done()
+		return
+	}
+	go s.readProbe(ws)
+}
+
+func (s *Session) beginProbe(ws *websocket.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.closing || s.ws != nil || s.probing != nil {
+		return false
+	}
+	s.probing = ws
+	return true
+}
+
+// readProbe is the goroutine of a WebSocket that is to take over. If it does,
+// it reads on; if not, the session polls on.
+func (s *Session) readProbe(ws *websocket.Conn) {
+	defer s.handler.running.Done()
+	if !s.probe(ws) {
+		s.mu.Lock()
+		if s.probing == ws {
+			s.probing = nil
+		}
+		s.mu.Unlock()
+		_ = ws.Close()
+		return
+	}
+	s.readAll(ws)
+}
+
+// probe does the handshake of an upgrade (protocol 4, section "Upgrade").
+func (s *Session) probe(ws *websocket.Conn) bool {
+	ws.SetReadLimit(int64(len(probePing))) // nothing longer is due
+	_ = ws.SetReadDeadline(time.Now().Add(s.handler.options.UpgradeTimeout))
+	kind, first, err := ws.ReadMessage()
+	if err != nil || kind != websocket.TextMessage || !bytes.Equal(first, probePing) {
+		return false
+	}
+	_ = ws.SetWriteDeadline(time.Now().Add(writeTime))
+	if ws.WriteMessage(websocket.TextMessage, probePong) != nil {
+		return false
+	}
+	s.releasePolls(ws)
+	kind, second, err := ws.ReadMessage()
+	if err != nil || kind != websocket.TextMessage || len(second) != 1 || second[0] != packetUpgrade {
+		return false
+	}
+	ws.SetReadLimit(0)
+	_ = ws.SetReadDeadline(time.Time{})
+	return s.switchTo(ws)
+}
+
+// releasePolls releases the waiting poll with a noop, again and again until the
+// upgrade is over one way or the other. A poll that came during the upgrade is
+// kept for a moment, because the upgrade packet may be right behind it.
+func (s *Session) releasePolls(ws *websocket.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.probing != ws {
+		return
+	}
+	if p := s.poll; p != nil && (!p.late || time.Since(p.since) >= noopEvery/2) {
+		p.noop = true
+		p.wake()
+	}
+	time.AfterFunc(noopEvery, func() { s.releasePolls(ws) })
+}
+
+// switchTo makes the WebSocket the session's transport.
+func (s *Session) switchTo(ws *websocket.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.probing != ws || s.ended {
+		return false
+	}
+	s.probing, s.ws = nil, ws
+	if p := s.poll; p != nil {
+		p.refuse, p.noop = p.late, true
+		p.wake()
+	}
+	if len(s.queue) > 0 || s.closing {
+		s.startFlush()
+	}
+	return true
+}
+
+// read is the goroutine of a session that began on a WebSocket.
+func (s *Session) read(ws *websocket.Conn) {
+	defer s.handler.running.Done()
+	s.readAll(ws)
+}
+
+var errTooLarge = errors.New("frame too large")
+
+// readAll reads until the connection ends, which it then says.
+func (s *Session) readAll(ws *websocket.Conn) {
+	for {
+		kind, frame, err := ws.NextReader()
+		if err != nil {
+			s.end(s.orderly(err))
+			return
+		}
+		if kind != websocket.TextMessage {
+			s.violate("invalid", errBinary.Error())
+			s.closeFrame(ws, websocket.CloseUnsupportedData, errBinary.Error())
+			return
+		}
+		goesOn, err := s.takeFrame(frame)
+		switch {
+		case err == nil && goesOn:
+		case errors.Is(err, errTooLarge):
+			s.closeFrame(ws, websocket.CloseMessageTooBig, err.Error())
+			return
+		case errors.Is(err, errUTF8):
+			s.closeFrame(ws, websocket.CloseInvalidFramePayloadData, err.Error())
+			return
+		case err != nil:
+			s.closeFrame(ws, websocket.CloseProtocolError, err.Error())
+			return
+		default:
+			s.end(true)
+			return
+		}
+	}
+}
+
+// takeFrame reads one frame into a lent buffer and deals with it.
+func (s *Session) takeFrame(frame io.Reader) (goesOn bool, err error) {
+	limit := s.handler.options.MaxPayload
+	buffer := borrow()
+	defer giveBack(buffer)
+	if _, err := buffer.ReadFrom(io.LimitReader(frame, int64(limit)+1)); err != nil {
+		return false, err
+	}
+	if buffer.Len() > limit {
+		s.violate("too-large", "a message is over the limit")
+		return false, errTooLarge
+	}
+	return s.take(buffer.Bytes())
+}
+
+// orderly reports whether a connection that cannot be read any more ended in
+// an orderly way.
+func (s *Session) orderly(err error) bool {
+	s.mu.Lock()
+	ours := s.closing
+	s.mu.Unlock()
+	return ours || websocket.IsCloseError(err, websocket.CloseNormalClosure,
+		websocket.CloseGoingAway, websocket.CloseNoStatusReceived)
+}
+
+// closeFrame ends the session with a reason, after what is queued.
+func (s *Session) closeFrame(ws *websocket.Conn, code int, reason string) {
+	s.mu.Lock()
+	if !s.closing && !s.ended {
+		s.closing = true
+		s.goodbyeWith = websocket.FormatCloseMessage(code, reason)
+		s.startFlush()
+	}
+	s.mu.Unlock()
+	drain(ws)
+	s.end(false)
+}
+
+// drain reads what is still under way, for a moment, so that closing does not
+// reset the connection before the client has read the close frame.
+func drain(ws *websocket.Conn) {
+	const most = 4 << 20
+	conn := ws.NetConn()
+	_ = conn.SetReadDeadline(time.Now().Add(closeTime))
+	_, _ = io.CopyN(io.Discard, conn, most)
+}
+
+// startFlush starts the writer unless it runs; s.mu is held.
+func (s *Session) startFlush() {
+	if !s.writing {
+		s.writing = true
+		go s.flush(s.ws)
+	}
+}
+
+// flush writes what is queued, then says goodbye if the session closes. It
+// ends when there is nothing left to write or the connection fails.
+func (s *Session) flush(ws *websocket.Conn) {
+	for {
+		s.mu.Lock()
+		queue := s.queue
+		s.queue = nil
+		if len(queue) == 0 || s.ended {
+			closing := s.closing && !s.ended
+			s.writing = false
+			s.mu.Unlock()
+			if closing {
+				s.goodbye(ws)
+			}
+			return
+		}
+		s.mu.Unlock()
+		for _, packet := range queue {
+			_ = ws.SetWriteDeadline(time.Now().Add(writeTime))
+			if ws.WriteMessage(websocket.TextMessage, packet) != nil {
+				s.end(false)
+				return
+			}
+			s.mu.Lock()
+			s.queued -= len(packet)
+			s.mu.Unlock()
+		}
+	}
+}
+
+// goodbye sends the close frame and gives the client a moment to answer it;
+// then the reader ends.
+func (s *Session) goodbye(ws *websocket.Conn) {
+	s.mu.Lock()
+	frame := s.goodbyeWith
+	s.mu.Unlock()
+	if frame == nil {
+		frame = websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	}
+	deadline := time.Now().Add(closeTime)
+	if ws.WriteControl(websocket.CloseMessage, frame, deadline) != nil {
+		s.end(true)
+		return
+	}
+	_ = ws.SetReadDeadline(deadline)
+}

@@ -1,0 +1,150 @@
+package socketio
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+)
+
+// The types of a packet (protocol 5, section "Packet types").
+const (
+	typeConnect      = '0'
+	typeDisconnect   = '1'
+	typeEvent        = '2'
+	typeAck          = '3'
+	typeConnectError = '4'
+	typeBinaryEvent  = '5'
+	typeBinaryAck    = '6'
+)
+
+// What a packet may have at most. The namespace comes back in CONNECT_ERROR.
+const (
+	maxNamespace = 128
+	maxAckDigits = 18
+)
+
+const mainNamespace = "/"
+
+// packet is what a client sent. The slices point into the message.
+type packet struct {
+	kind      byte
+	namespace string
+	ackID     []byte // digits; nil: no acknowledgement asked for
+	payload   []byte // JSON; nil: none
+}
+
+var (
+	errFormat = errors.New("not a Socket.IO packet")
+	errBinary = errors.New("binary is not supported")
+)
+
+// parse reads <type>[<namespace>,][<ack id>][<JSON>].
+func parse(text []byte) (packet, error) {
+	p := packet{namespace: mainNamespace}
+	if len(text) == 0 {
+		return p, errFormat
+	}
+	p.kind = text[0]
+	rest := text[1:]
+	switch p.kind {
+	case typeConnect, typeDisconnect, typeEvent, typeAck:
+	case typeBinaryEvent, typeBinaryAck:
+		return p, errBinary
+	default:
+		return p, errFormat
+	}
+	if len(rest) > 0 && rest[0] == '/' {
+		name, after, _ := bytes.Cut(rest, []byte{','}) // a final comma may be missing
+		name, _, _ = bytes.Cut(name, []byte{'?'})      // older clients append a query
+		if len(name) > maxNamespace {
+			return p, errFormat
+		}
+		p.namespace, rest = string(name), after
+	}
+	if p.kind == typeEvent || p.kind == typeAck {
+		n := 0
+		for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
+			n++
+		}
+		if n > maxAckDigits {
+			return p, errFormat
+		}
+		if n > 0 {
+			p.ackID, rest = rest[:n], rest[n:]
+		}
+	}
+	if len(rest) > 0 {
+		p.payload = rest
+	}
+	return p, p.check()
+}
+
+// check looks at the form of the payload: CONNECT may have an object, EVENT and
+// ACK have an array, DISCONNECT has nothing.
+func (p packet) check() error {
+	starts := func(with byte) bool { return len(p.payload) > 0 && p.payload[0] == with }
+	ok := false
+	switch p.kind {
+	case typeConnect:
+		ok = p.payload == nil || starts('{') && json.Valid(p.payload)
+	case typeDisconnect:
+		ok = p.payload == nil
+	case typeEvent:
+		ok = starts('[') // event parses it
+	case typeAck:
+		ok = p.ackID != nil && starts('[') && json.Valid(p.payload)
+	}
+	if !ok {
+		return errFormat
+	}
+	return nil
+}
+
+// reserved are the names that events cannot have (protocol 5, section "EVENT").
+var reserved = []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
+
+// event takes an EVENT's payload apart.
+func (p packet) event() (name string, args []json.RawMessage, err error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal(p.payload, &list); err != nil {
+		return "", nil, errFormat
+	}
+	// null into a string is no error, so look at what it is first.
+	if len(list) == 0 || len(list[0]) == 0 || list[0][0] != '"' || json.Unmarshal(list[0], &name) != nil {
+		return "", nil, errFormat
+	}
+	if slices.Contains(reserved, name) {
+		return "", nil, errFormat
+	}
+	return name, list[1:], nil
+}
+
+// appendHead starts an Engine.IO message with a packet of a namespace.
+func appendHead(b []byte, kind byte, namespace string) []byte {
+	b = append(b, '4', kind)
+	if namespace != mainNamespace {
+		b = append(append(b, namespace...), ',')
+	}
+	return b
+}
+
+// eventPacket is an EVENT whose arguments are JSON, separated by commas.
+func eventPacket(namespace, event string, args []byte) []byte {
+	b := make([]byte, 0, len(namespace)+len(event)+len(args)+16)
+	b = appendHead(b, typeEvent, namespace)
+	b = append(b, '[')
+	b = strconv.AppendQuote(b, event) // names are ASCII words of ours
+	if len(args) > 0 {
+		b = append(append(b, ','), args...)
+	}
+	return append(b, ']')
+}
+
+func ackPacket(namespace string, id, args []byte) []byte {
+	b := make([]byte, 0, len(namespace)+len(id)+len(args)+8)
+	b = appendHead(b, typeAck, namespace)
+	b = append(append(b, id...), '[')
+	return append(append(b, args...), ']')
+}
