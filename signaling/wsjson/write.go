@@ -107,7 +107,8 @@ func (s *socket) Close(reason string) {
 func (s *socket) Kick(reason string) { s.closeWith(closeKicked, reason) }
 
 // closeWith queues the end: what is queued already is written first, unless the
-// client does not take it within writeTime.
+// client does not take it within writeTime. From here on nothing the client
+// sends is listened to, or keeps the connection alive.
 func (s *socket) closeWith(code int, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,6 +117,7 @@ func (s *socket) closeWith(code int, reason string) {
 	}
 	s.closing = &closeFrame{code, reason}
 	if s.ws != nil {
+		_ = s.ws.SetReadDeadline(time.Now().Add(writeTime + closeTime))
 		s.startFlush()
 	}
 }

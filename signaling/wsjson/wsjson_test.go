@@ -163,38 +163,6 @@ func TestRefusalKeepsTheConnection(t *testing.T) {
 	}
 }
 
-func TestAbuseCloses(t *testing.T) {
-	for name, abuse := range map[string]struct {
-		kind  int
-		frame string
-		code  int
-	}{
-		"too large":     {websocket.TextMessage, `{"event":"join","data":"` + strings.Repeat("x", 2<<20) + `"}`, websocket.CloseMessageTooBig},
-		"binary":        {websocket.BinaryMessage, "{}", websocket.CloseUnsupportedData},
-		"not JSON":      {websocket.TextMessage, "{", websocket.CloseInvalidFramePayloadData},
-		"not UTF-8":     {websocket.TextMessage, "{\"event\":\"\xff\"}", websocket.CloseInvalidFramePayloadData},
-		"nested deeply": {websocket.TextMessage, strings.Repeat("[", 20_000), websocket.CloseInvalidFramePayloadData},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := serve(t, wsjson.Options{}, room.Settings{})
-			c := s.dial()
-			// The server may close while the frame is still being written.
-			_ = c.ws.WriteMessage(abuse.kind, []byte(abuse.frame))
-			_ = c.ws.SetReadDeadline(time.Now().Add(10 * time.Second))
-			for {
-				_, _, err := c.ws.ReadMessage()
-				if err == nil {
-					continue
-				}
-				if name != "too large" && !websocket.IsCloseError(err, abuse.code) {
-					t.Errorf("got %v, want close code %d", err, abuse.code)
-				}
-				return
-			}
-		})
-	}
-}
-
 func TestShutdownTellsAndComesBack(t *testing.T) {
 	s := room.Settings{
 		Grace:    time.Minute,

@@ -1,0 +1,140 @@
+package wsjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+)
+
+// drainBytes is what is still read of a client whose connection the server has
+// ended. Bytes that nobody reads make the kernel answer with a reset, which may
+// overtake the close frame and its reason.
+const drainBytes = 16 << 20
+
+// read is the socket's goroutine; it ends when the connection does.
+func (s *socket) read() {
+	defer s.handler.readers.Done()
+	defer s.handler.remove(s)
+	clean := s.converse()
+	s.end()
+	s.conn.Closed(clean)
+}
+
+// converse takes what the client sends until the connection is over. It
+// reports whether it ended in an orderly way.
+func (s *socket) converse() bool {
+	limit := int64(s.handler.options.MaxPayload)
+	for {
+		kind, r, err := s.ws.NextReader()
+		if err != nil {
+			return s.failed(err)
+		}
+		if s.isClosing() {
+			s.drain(r)
+			return true
+		}
+		// SetReadLimit would end the connection by itself, without a reason.
+		frame, err := io.ReadAll(io.LimitReader(r, limit+1))
+		if err != nil {
+			return s.failed(err)
+		}
+		s.alive()
+		if int64(len(frame)) > limit {
+			s.tooLarge()
+			s.drain(r)
+			return true
+		}
+		if !s.accept(kind, frame) {
+			s.drain(r)
+			return true
+		}
+	}
+}
+
+// drain reads on, and throws away, until the client has answered the close
+// frame or its time is up.
+func (s *socket) drain(r io.Reader) {
+	for left := int64(drainBytes); left > 0; left-- { // an empty frame counts too
+		n, err := io.CopyN(io.Discard, r, left)
+		if left -= n; err == nil {
+			break
+		}
+		if _, r, err = s.ws.NextReader(); err != nil {
+			return
+		}
+	}
+	<-time.After(closeTime) // the client sends faster than it reads
+}
+
+func (s *socket) isClosing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing != nil
+}
+
+func (s *socket) tooLarge() {
+	s.conn.Violation("too-large", "a frame is over the limit")
+	s.closeWith(websocket.CloseMessageTooBig, "frame too large")
+}
+
+// failed reports whether a connection that cannot be read any more ended in an
+// orderly way.
+func (s *socket) failed(err error) bool {
+	if errors.Is(err, websocket.ErrReadLimit) { // a length that is no number
+		s.tooLarge()
+		return true
+	}
+	return s.isClosing() || websocket.IsCloseError(err, websocket.CloseNormalClosure,
+		websocket.CloseGoingAway, websocket.CloseNoStatusReceived)
+}
+
+// message is a frame from the client.
+type message struct {
+	Event json.RawMessage `json:"event"`
+	Data  json.RawMessage `json:"data"`
+	ID    json.RawMessage `json:"id"`
+}
+
+// accept takes one frame. It reports false if the connection is over.
+func (s *socket) accept(kind int, frame []byte) bool {
+	if kind != websocket.TextMessage {
+		s.conn.Violation("invalid", "frames must be text")
+		s.closeWith(websocket.CloseUnsupportedData, "frames must be text")
+		return false
+	}
+	var m message
+	if !utf8.Valid(frame) || json.Unmarshal(frame, &m) != nil {
+		s.conn.Violation("invalid", "the frame is not a JSON object in UTF-8")
+		s.closeWith(websocket.CloseInvalidFramePayloadData, "not a JSON object in UTF-8")
+		return false
+	}
+	var event string
+	if !bytes.HasPrefix(m.Event, []byte(`"`)) || json.Unmarshal(m.Event, &event) != nil {
+		event = "" // the decoder calls it unknown
+	}
+	s.conn.Event(event, m.Data, s.acker(m.ID))
+	return true
+}
+
+// acker answers a message with an id, which is a number or a short string.
+func (s *socket) acker(id json.RawMessage) func([]byte) {
+	const longest = 64
+	if len(id) == 0 || len(id) > longest || bytes.IndexByte([]byte(`"-0123456789`), id[0]) < 0 {
+		return nil
+	}
+	return func(data []byte) {
+		frame := make([]byte, 0, len(data)+len(id)+32)
+		frame = append(frame, `{"event":"ack","id":`...)
+		frame = append(frame, id...)
+		frame = append(frame, `,"data":`...)
+		frame = append(append(frame, data...), '}')
+		if !s.enqueue(frame) {
+			s.Close("too slow")
+		}
+	}
+}
