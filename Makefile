@@ -11,7 +11,7 @@ E2E         := cmd/lectern/e2e
 NODE_BIN    := $(E2E)/node_modules/.bin
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help run build test lint test-go test-page test-e2e fuzz cover node-modules
+.PHONY: help run build test lint test-go test-page test-e2e fuzz cover suites node-modules
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -75,3 +75,14 @@ cover: ## Coverage by function, and coverage.html
 	$(GO) test -coverprofile coverage.out -coverpkg ./... ./...
 	$(GO) tool cover -html coverage.out -o coverage.html
 	$(GO) tool cover -func coverage.out | tail -1
+
+# SUITES is docs/ of a copy of socketio/socket.io. Four tests, those that need
+# binary, fail on purpose; the two suites are run for their counts.
+suites: ## The official Engine.IO and Socket.IO suites (make suites SUITES=.../docs)
+	@test -d "$(SUITES)/engine.io-protocol/v4-test-suite" || { echo "SUITES must be docs/ of a copy of socketio/socket.io"; exit 2; }
+	@$(GO) test -c -o bin/suites.test ./signaling/socketio; \
+	LECTERN_SUITES=localhost:3000 bin/suites.test -test.run ServeSuites -test.timeout 0 >/dev/null & \
+	trap "kill -INT $$!" EXIT; \
+	for suite in engine.io-protocol/v4-test-suite socket.io-protocol/v5-test-suite; do \
+	  (cd "$(SUITES)/$$suite" && npm ci --no-audit --no-fund --silent && npm test --silent) || true; \
+	done

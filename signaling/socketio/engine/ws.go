@@ -133,6 +133,11 @@ func (s *Session) readAll(ws *websocket.Conn) {
 			s.end(s.orderly(err))
 			return
 		}
+		if s.isClosing() { // the client has not read so far
+			drain(ws)
+			s.end(true)
+			return
+		}
 		if kind != websocket.TextMessage {
 			s.violate("invalid", errBinary.Error())
 			s.closeFrame(ws, websocket.CloseUnsupportedData, errBinary.Error())
@@ -172,13 +177,16 @@ func (s *Session) takeFrame(frame io.Reader) (goesOn bool, err error) {
 	return s.take(buffer.Bytes())
 }
 
+func (s *Session) isClosing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing
+}
+
 // orderly reports whether a connection that cannot be read any more ended in
 // an orderly way.
 func (s *Session) orderly(err error) bool {
-	s.mu.Lock()
-	ours := s.closing
-	s.mu.Unlock()
-	return ours || websocket.IsCloseError(err, websocket.CloseNormalClosure,
+	return s.isClosing() || websocket.IsCloseError(err, websocket.CloseNormalClosure,
 		websocket.CloseGoingAway, websocket.CloseNoStatusReceived)
 }
 
@@ -195,13 +203,20 @@ func (s *Session) closeFrame(ws *websocket.Conn, code int, reason string) {
 	s.end(false)
 }
 
-// drain reads what is still under way, for a moment, so that closing does not
-// reset the connection before the client has read the close frame.
+// drain reads what is still under way until the client has answered the close
+// frame, for a moment: closing with bytes unread would reset the connection
+// before the client has read the frame.
 func drain(ws *websocket.Conn) {
 	const most = 4 << 20
-	conn := ws.NetConn()
-	_ = conn.SetReadDeadline(time.Now().Add(closeTime))
-	_, _ = io.CopyN(io.Discard, conn, most)
+	_ = ws.SetReadDeadline(time.Now().Add(closeTime))
+	for left := int64(most); left > 0; {
+		_, frame, err := ws.NextReader()
+		if err != nil {
+			return
+		}
+		n, _ := io.CopyN(io.Discard, frame, left)
+		left -= n + 1
+	}
 }
 
 // startFlush starts the writer unless it runs; s.mu is held.
