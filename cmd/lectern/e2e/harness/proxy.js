@@ -2,6 +2,11 @@
 
 import { connect, createServer } from 'node:net';
 
+/**
+ * Starts a proxy on a free port of 127.0.0.1 before the server on `targetPort`; clients use its `url`. Set `refusing`
+ * to keep clients from coming back, `cut()` and `linger()` break what is open, `close()` ends it.
+ * @param {number} targetPort
+ */
 export async function startProxy(targetPort) {
   const proxy = new Proxy(targetPort);
   await proxy.listen();
@@ -13,6 +18,7 @@ class Proxy {
     this.targetPort = targetPort;
     this.pairs = new Set();
     this.lingering = new Set();
+    this.rest = new Set(); // all whose client is gone
     this.refusing = false;
     this.server = createServer((client) => this.accept(client));
   }
@@ -32,8 +38,9 @@ class Proxy {
       return;
     }
     const upstream = connect(this.targetPort, '127.0.0.1');
-    const pair = { client, upstream };
+    const pair = { client, upstream, upgraded: false };
     this.pairs.add(pair);
+    client.on('data', (bytes) => { pair.upgraded ||= /\r\nupgrade: websocket/i.test(bytes.toString('latin1')); });
     const end = () => {
       if (!this.pairs.delete(pair)) return; // already broken on purpose
       client.destroy();
@@ -54,14 +61,17 @@ class Proxy {
 
   /**
    * Breaks every connection on the client's side only, as a change of network does: the server hears nothing more,
-   * and its writes go nowhere, until it gives the connection up itself.
+   * and its writes go nowhere, until it gives the connection up itself. `lingering` holds the WebSockets among them
+   * until then; an idle HTTP connection may stay for minutes.
    */
   linger() {
-    for (const { client, upstream } of this.take()) {
+    for (const { client, upstream, upgraded } of this.take()) {
       client.unpipe(upstream);
       upstream.unpipe(client);
       client.destroy();
       upstream.resume();
+      this.rest.add(upstream);
+      if (!upgraded) continue;
       this.lingering.add(upstream);
       upstream.on('close', () => this.lingering.delete(upstream));
     }
@@ -75,7 +85,7 @@ class Proxy {
 
   close() {
     this.cut();
-    for (const upstream of this.lingering) upstream.destroy();
+    for (const upstream of this.rest) upstream.destroy();
     return new Promise((resolve) => this.server.close(resolve));
   }
 }

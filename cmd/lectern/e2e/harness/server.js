@@ -5,11 +5,21 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { until, within } from './wait.js';
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 const LOG_LINES = 400;
+
+/** How long after its last test a file's process may live on because a handle was left open. */
+const LEFT_OPEN_MS = 20_000;
+after(() => {
+  setTimeout(() => {
+    console.error('left open:', process.getActiveResourcesInfo());
+    process.exit(); // with the code the tests have earned
+  }, LEFT_OPEN_MS).unref();
+});
 
 let built; // path of the binary, made at most once per process
 

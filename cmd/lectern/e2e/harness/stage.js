@@ -62,8 +62,13 @@ class Cast {
   }
 
   /** Opens pages and joins them one after the other; everyone sees everyone at the end. */
-  async call(...names) {
-    const pages = await Promise.all(names.map((name) => this.open(name)));
+  call(...names) {
+    return this.callAt({}, ...names);
+  }
+
+  /** The same with options for `Member.open`. */
+  async callAt(options, ...names) {
+    const pages = await Promise.all(names.map((name) => this.open(name, options)));
     for (const [index, member] of pages.entries()) {
       await member.join(this.room);
       // A second one may join only when the first is in: the order decides who offers.
