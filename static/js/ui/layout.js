@@ -1,0 +1,141 @@
+// Where tiles stand. Pure arithmetic: sizes in CSS pixels, positions from the start corner.
+
+/** @typedef {{x: number, y: number, w: number, h: number}} Rect */
+/** @typedef {{id: string, kind: 'camera' | 'screen', self: boolean}} Item */
+
+export const RATIO = 16 / 9;
+/** On a tall, narrow area tiles may be as tall as this: faces stay large there. */
+const TALLEST = 4 / 5;
+const NARROW = 640;
+/** From this many people on, one's own tile floats above the others. */
+export const FLOAT_FROM = 4;
+
+/**
+ * The column count that makes tiles largest: every one is tried.
+ * @param {number} count of tiles, at least 1
+ * @param {number} width of the area
+ * @param {number} height of the area
+ * @param {number} gap between tiles
+ * @param {number} [least] least ratio of a tile's width to its height
+ * @returns {{columns: number, rows: number, w: number, h: number}} w and h of one tile
+ */
+export function bestGrid(count, width, height, gap, least = RATIO) {
+  let best = { columns: 1, rows: count, w: 0, h: 0 };
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const cellW = Math.max(0, (width - gap * (columns - 1)) / columns);
+    const cellH = Math.max(0, (height - gap * (rows - 1)) / rows);
+    const ratio = Math.min(RATIO, Math.max(least, cellH > 0 ? cellW / cellH : RATIO));
+    const w = Math.floor(Math.min(cellW, cellH * ratio));
+    const h = Math.floor(Math.min(cellH, w / ratio));
+    if (w * h > best.w * best.h) best = { columns, rows, w, h };
+  }
+  return best;
+}
+
+/**
+ * Positions of a grid whose rows are centred, the last one too.
+ * @param {readonly Item[]} items
+ * @param {Rect} area
+ * @param {number} gap
+ * @returns {[string, Rect][]}
+ */
+function gridIn(items, area, gap) {
+  if (items.length === 0) return [];
+  const least = area.w < NARROW && area.w < area.h ? TALLEST : RATIO;
+  const { columns, rows, w, h } = bestGrid(items.length, area.w, area.h, gap, least);
+  const top = area.y + (area.h - rows * h - (rows - 1) * gap) / 2;
+  return items.map((item, index) => {
+    const row = Math.floor(index / columns);
+    const inRow = row === rows - 1 ? items.length - row * columns : columns;
+    const left = area.x + (area.w - inRow * w - (inRow - 1) * gap) / 2;
+    return [item.id, { x: Math.round(left + (index % columns) * (w + gap)), y: Math.round(top + row * (h + gap)), w, h }];
+  });
+}
+
+/**
+ * @param {object} scene
+ * @param {number} scene.width
+ * @param {number} scene.height
+ * @param {readonly Item[]} scene.items in the order of the eye
+ * @param {string | null} scene.focus id of the item that takes the stage
+ * @param {number} [scene.gap]
+ * @returns {{rects: Map<string, Rect>, floating: string | null}}
+ */
+export function arrange({ width, height, items, focus, gap = 8 }) {
+  const staged = items.find((item) => item.id === focus);
+  if (staged) return { rects: withStage(width, height, items, staged, gap), floating: null };
+  const own = items.find((item) => item.self && item.kind === 'camera');
+  const floats = own && items.length >= FLOAT_FROM ? own : null;
+  const rects = new Map(gridIn(items.filter((item) => item !== floats), { x: 0, y: 0, w: width, h: height }, gap));
+  if (floats) rects.set(floats.id, corner(width, height, gap));
+  return { rects, floating: floats?.id ?? null };
+}
+
+/**
+ * The floating tile: small, in the lower end corner.
+ * @param {number} width
+ * @param {number} height
+ * @param {number} gap
+ * @returns {Rect}
+ */
+function corner(width, height, gap) {
+  const tall = width < height;
+  const w = Math.round(Math.min(240, Math.max(104, (tall ? 0.3 : 0.16) * width)));
+  const h = Math.round(w / (tall ? 3 / 4 : RATIO));
+  return { x: width - w - gap, y: height - h - gap, w, h };
+}
+
+/**
+ * One on the stage, the others in a strip: beside it on a wide area, below it on a tall one.
+ * @param {number} width
+ * @param {number} height
+ * @param {readonly Item[]} items
+ * @param {Item} staged
+ * @param {number} gap
+ */
+function withStage(width, height, items, staged, gap) {
+  const others = items.filter((item) => item !== staged);
+  const wide = width >= height;
+  const area = { x: 0, y: 0, w: width, h: height };
+  const strip = { ...area };
+  if (others.length > 0 && wide) {
+    strip.w = Math.round(Math.min(0.34 * width, stripWidth(others.length, width, height)));
+    strip.x = width - strip.w;
+    area.w = strip.x - gap;
+  } else if (others.length > 0) {
+    // A screen is wide: on a tall area it needs its own height only, and people get the rest.
+    area.h = Math.round(Math.min(width / RATIO, 0.6 * height));
+    strip.y = area.h + gap;
+    strip.h = Math.min(height - strip.y, Math.ceil(others.length / 2) * (width / 2 / TALLEST));
+    const rest = height - strip.y - strip.h;
+    area.h += Math.max(0, Math.round(rest / 2));
+    strip.y = area.h + gap;
+  }
+  const rects = new Map(gridIn(others, strip, gap));
+  rects.set(staged.id, staged.kind === 'screen' ? area : fit(area));
+  return rects;
+}
+
+/**
+ * One column while its tiles are large enough to see a face, two from then on.
+ * @param {number} count
+ * @param {number} width
+ * @param {number} height
+ */
+function stripWidth(count, width, height) {
+  const column = Math.max(128, Math.min(256, 0.2 * width));
+  const rows = Math.floor(height / (column / RATIO + 8));
+  return count <= Math.max(rows, 1) ? column : Math.max(column, Math.min(1.6 * column, 2 * 150 + 8));
+}
+
+/**
+ * The largest 16:9 within an area, centred.
+ * @param {Rect} area
+ * @returns {Rect}
+ */
+function fit(area) {
+  const w = Math.round(Math.min(area.w, area.h * RATIO));
+  const h = Math.round(Math.min(area.h, w / RATIO));
+  return { x: area.x + Math.round((area.w - w) / 2), y: area.y + Math.round((area.h - h) / 2), w, h };
+}
