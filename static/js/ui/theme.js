@@ -1,0 +1,41 @@
+// Dark or light. Before a call the system's choice holds unless a person chose; in a call it is dark unless they did.
+
+const STORED = 'lectern.theme';
+const BARS = { dark: '#14171c', light: '#f6f7f9' };
+
+let calling = false;
+
+/** @returns {'system' | 'dark' | 'light'} the person's choice */
+export function theme() {
+  try {
+    const stored = localStorage.getItem(STORED);
+    return stored === 'dark' || stored === 'light' ? stored : 'system';
+  } catch {
+    return 'system';
+  }
+}
+
+/** @param {string} choice system, dark or light */
+export function setTheme(choice) {
+  try {
+    if (choice === 'system') localStorage.removeItem(STORED);
+    else localStorage.setItem(STORED, choice);
+  } catch {
+    // Then it does not hold beyond this page.
+  }
+  apply(choice);
+}
+
+/** @param {boolean} on in a call */
+export function inCall(on) {
+  calling = on;
+  apply(theme());
+}
+
+/** @param {string} choice */
+function apply(choice) {
+  const light = choice === 'light' || (choice !== 'dark' && !calling && matchMedia('(prefers-color-scheme: light)').matches);
+  const name = light ? 'light' : 'dark';
+  document.documentElement.dataset.theme = name;
+  document.querySelector('meta[name="theme-color"]')?.setAttribute('content', BARS[name]);
+}
