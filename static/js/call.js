@@ -1,0 +1,114 @@
+// One visit to a room: before, in and after the call. Holds the devices, and a Room for each time one joins.
+
+import { Devices } from './core/devices.js';
+import { Room } from './core/room.js';
+import { endedView } from './ui/ended.js';
+import { readyView } from './ui/ready.js';
+import { roomView } from './ui/room-view.js';
+import { inCall } from './ui/theme.js';
+
+const NAME = 'lectern.name';
+
+export class Call {
+  #devices = new Devices();
+  #started = false;
+  /** Set while one of the call's own views replaces another. */
+  #moving = false;
+  /** @type {Room | null} */
+  #room = null;
+
+  /**
+   * @param {object} options
+   * @param {string} options.room
+   * @param {(make: (signal: AbortSignal) => HTMLElement) => void} options.show
+   * @param {() => void} options.home goes to the front page
+   */
+  constructor({ room, show, home }) {
+    this.name = room;
+    this.home = home;
+    this.showPage = show;
+  }
+
+  /** @param {string} [error] why one is back here */
+  ready(error) {
+    this.#show((signal) => readyView({
+      room: this.name, name: remembered(), devices: this.#devices, signal, error, join: (name, quiet) => this.#join(name, quiet),
+    }));
+    inCall(false);
+    if (this.#started) return;
+    this.#started = true;
+    void this.#devices.start({ audio: true, video: true });
+  }
+
+  /**
+   * @param {string} name
+   * @param {boolean} quiet with everything off
+   */
+  async #join(name, quiet) {
+    remember(name);
+    const devices = this.#devices;
+    if (quiet) await Promise.allSettled([devices.setAudio(false), devices.setVideo(false)]);
+    const room = new Room({ url: `${location.origin.replace(/^http/, 'ws')}/ws`, devices });
+    await room.join({ room: this.name, name });
+    this.#room = room;
+    this.#show((signal) => {
+      room.addEventListener('change', () => {
+        if (room.state.phase === 'ended') this.#over(room.state.ended ?? 'closed');
+      }, { signal });
+      return roomView({ room, devices, signal, leave: () => void this.#leave() });
+    });
+    inCall(true);
+  }
+
+  async #leave() {
+    const room = this.#room;
+    this.#over('left');
+    await room?.leave().catch(() => {}); // gone already
+  }
+
+  /** @param {string} why */
+  #over(why) {
+    if (!this.#room) return;
+    this.#room = null;
+    this.#devices.stop();
+    this.#started = false;
+    inCall(false);
+    this.#show(() => endedView({ why, rejoin: () => this.ready(why === 'repeat' ? 'repeat' : undefined), home: this.home }));
+  }
+
+  /** @param {(signal: AbortSignal) => HTMLElement} make */
+  #show(make) {
+    this.#moving = true;
+    this.showPage((signal) => {
+      signal.addEventListener('abort', () => { if (!this.#moving) this.#gone(); });
+      return make(signal);
+    });
+    this.#moving = false;
+  }
+
+  /** The person went to another page, by the browser's back button perhaps. */
+  #gone() {
+    inCall(false);
+    this.#devices.stop();
+    const room = this.#room;
+    this.#room = null;
+    void room?.leave().catch(() => {});
+  }
+}
+
+function remembered() {
+  try {
+    return localStorage.getItem(NAME) ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/** @param {string} name */
+function remember(name) {
+  try {
+    localStorage.setItem(NAME, name);
+  } catch {
+    // Then it has to be given again.
+  }
+}
