@@ -23,7 +23,6 @@ export default {
   'ready.cameraOff': 'Your camera is off',
   'ready.starting': 'Starting the camera…',
   'ready.level': 'Level of your microphone',
-  'ready.other': 'Another room',
 
   'device.audioinput': 'Microphone',
   'device.videoinput': 'Camera',
@@ -31,7 +30,6 @@ export default {
   'device.default': 'Default',
   'device.none': 'None found',
   'device.unnamed': '{kind} {n}',
-  'device.ask': 'Not chosen yet',
 
   'problem.audio.denied': 'The microphone is blocked. Allow it by the icon beside the address, then turn it on here.',
   'problem.video.denied': 'The camera is blocked. Allow it by the icon beside the address, then turn it on here.',
@@ -96,7 +94,6 @@ export default {
   'menu.fullscreen': 'Full screen',
   'menu.fullscreenEnd': 'End full screen',
   'menu.invite': 'Copy invitation link',
-  'menu.layoutGrid': 'Back to the grid',
 
   'tile.cameraOff': 'camera off',
   'tile.muted': 'muted',
@@ -114,7 +111,7 @@ export default {
   'tile.fullscreen': '{name} in full screen',
 
   'invite.title': 'You are the first here',
-  'invite.lead': 'Send this link to those you want to meet, or let them scan the code.',
+  'invite.lead': 'Send this link to those you want to meet. A phone can scan the code.',
   'invite.link': 'Link to this room',
   'invite.copy': 'Copy link',
   'invite.copied': 'Copied',
@@ -140,14 +137,12 @@ export default {
   'file.receiving': 'Receiving, {done} of {size}',
   'file.receivingUnknown': 'Receiving, {done}',
   'file.cancelled': 'Cancelled',
-  'file.failed': 'Not complete: the connection was lost',
+  'file.failed': 'Not complete, connection lost',
   'file.cancel': 'Cancel {file}',
   'file.download': 'Download {file}',
   'file.picture': 'Picture {file}',
 
   'settings.title': 'Settings',
-  'settings.devices': 'Devices',
-  'settings.look': 'Look',
   'settings.language': 'Language',
   'settings.theme': 'Theme',
   'settings.themeSystem': 'As the system (dark in a call)',
@@ -199,7 +194,6 @@ export default {
   'notice.micOff': 'Microphone off',
   'notice.cameraOn': 'Camera on',
   'notice.cameraOff': 'Camera off',
-  'notice.mutedBy': 'You were muted by the host',
 
   'banner.down': 'Reconnecting…',
   'banner.seconds': { one: '{n} second', other: '{n} seconds' },

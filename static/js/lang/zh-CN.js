@@ -23,7 +23,6 @@ export default {
   'ready.cameraOff': '摄像头已关闭',
   'ready.starting': '正在启动摄像头…',
   'ready.level': '麦克风音量',
-  'ready.other': '换一个房间',
 
   'device.audioinput': '麦克风',
   'device.videoinput': '摄像头',
@@ -31,7 +30,6 @@ export default {
   'device.default': '默认',
   'device.none': '未找到',
   'device.unnamed': '{kind} {n}',
-  'device.ask': '尚未选择',
 
   'problem.audio.denied': '麦克风被阻止。请点击地址栏旁的图标允许使用，然后在这里打开。',
   'problem.video.denied': '摄像头被阻止。请点击地址栏旁的图标允许使用，然后在这里打开。',
@@ -96,7 +94,6 @@ export default {
   'menu.fullscreen': '全屏',
   'menu.fullscreenEnd': '退出全屏',
   'menu.invite': '复制邀请链接',
-  'menu.layoutGrid': '回到宫格',
 
   'tile.cameraOff': '摄像头关闭',
   'tile.muted': '已静音',
@@ -114,7 +111,7 @@ export default {
   'tile.fullscreen': '全屏显示 {name}',
 
   'invite.title': '您是第一个到的',
-  'invite.lead': '把链接发给想见的人，或让他们扫描二维码。',
+  'invite.lead': '把链接发给想见的人，手机可以扫描二维码。',
   'invite.link': '房间链接',
   'invite.copy': '复制链接',
   'invite.copied': '已复制',
@@ -146,8 +143,6 @@ export default {
   'file.picture': '图片 {file}',
 
   'settings.title': '设置',
-  'settings.devices': '设备',
-  'settings.look': '外观',
   'settings.language': '语言',
   'settings.theme': '主题',
   'settings.themeSystem': '跟随系统（通话中为深色）',
@@ -199,7 +194,6 @@ export default {
   'notice.micOff': '麦克风已关闭',
   'notice.cameraOn': '摄像头已打开',
   'notice.cameraOff': '摄像头已关闭',
-  'notice.mutedBy': '主持人将您静音',
 
   'banner.down': '正在重新连接…',
   'banner.seconds': { other: '{n} 秒' },

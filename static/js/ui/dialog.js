@@ -10,7 +10,7 @@ import { h, icon } from './dom.js';
  */
 export function openDialog({ title, testid, wide = false, onClose }, ...content) {
   const id = `${testid}-title`;
-  const dialog = h('dialog', { class: wide ? 'dialog wide' : 'dialog', testid, attrs: { 'aria-labelledby': id } },
+  const dialog = h('dialog', { class: wide ? 'dialog wide' : 'dialog', testid, attrs: { 'aria-labelledby': id, autofocus: true, tabindex: -1 } },
     h('header', { class: 'dialog-head' },
       h('h2', { t: title, attrs: { id } }),
       h('button', { class: 'round', testid: 'dialog-close', label: 'dialog.close', attrs: { type: 'button' }, on: { click: () => dialog.close() } }, icon('close'))),

@@ -9,6 +9,11 @@ const TALLEST = 4 / 5;
 const NARROW = 640;
 /** From this many people on, one's own tile floats above the others. */
 export const FLOAT_FROM = 4;
+/** It does not float where it would hide more than this part of somebody. */
+const HIDES = 0.3;
+
+/** Of two arrangements this near in area the wider one is taken: two people sit side by side. */
+const NEAR = 1.06;
 
 /**
  * The column count that makes tiles largest: every one is tried.
@@ -28,7 +33,8 @@ export function bestGrid(count, width, height, gap, least = RATIO) {
     const ratio = Math.min(RATIO, Math.max(least, cellH > 0 ? cellW / cellH : RATIO));
     const w = Math.floor(Math.min(cellW, cellH * ratio));
     const h = Math.floor(Math.min(cellH, w / ratio));
-    if (w * h > best.w * best.h) best = { columns, rows, w, h };
+    const better = best.w * best.h * (width > height && best.w > 0 ? 1 / NEAR : 1);
+    if (w * h > better) best = { columns, rows, w, h };
   }
   return best;
 }
@@ -38,11 +44,12 @@ export function bestGrid(count, width, height, gap, least = RATIO) {
  * @param {readonly Item[]} items
  * @param {Rect} area
  * @param {number} gap
+ * @param {boolean} [phone] whether tiles may be tall
  * @returns {[string, Rect][]}
  */
-function gridIn(items, area, gap) {
+function gridIn(items, area, gap, phone = area.w < NARROW && area.w < area.h) {
   if (items.length === 0) return [];
-  const least = area.w < NARROW && area.w < area.h ? TALLEST : RATIO;
+  const least = phone ? TALLEST : RATIO;
   const { columns, rows, w, h } = bestGrid(items.length, area.w, area.h, gap, least);
   const top = area.y + (area.h - rows * h - (rows - 1) * gap) / 2;
   return items.map((item, index) => {
@@ -65,11 +72,26 @@ function gridIn(items, area, gap) {
 export function arrange({ width, height, items, focus, gap = 8 }) {
   const staged = items.find((item) => item.id === focus);
   if (staged) return { rects: withStage(width, height, items, staged, gap), floating: null };
+  const area = { x: 0, y: 0, w: width, h: height };
   const own = items.find((item) => item.self && item.kind === 'camera');
-  const floats = own && items.length >= FLOAT_FROM ? own : null;
-  const rects = new Map(gridIn(items.filter((item) => item !== floats), { x: 0, y: 0, w: width, h: height }, gap));
-  if (floats) rects.set(floats.id, corner(width, height, gap));
-  return { rects, floating: floats?.id ?? null };
+  if (own && items.length >= FLOAT_FROM) {
+    const place = corner(width, height, gap);
+    const others = gridIn(items.filter((item) => item !== own), area, gap);
+    if (others.every(([, rect]) => overlap(rect, place) <= HIDES * rect.w * rect.h)) {
+      return { rects: new Map([...others, [own.id, place]]), floating: own.id };
+    }
+  }
+  return { rects: new Map(gridIn(items, area, gap)), floating: null };
+}
+
+/**
+ * @param {Rect} a
+ * @param {Rect} b
+ */
+function overlap(a, b) {
+  const w = Math.min(a.x + a.w, b.x + b.w) - Math.max(a.x, b.x);
+  const h = Math.min(a.y + a.h, b.y + b.h) - Math.max(a.y, b.y);
+  return Math.max(0, w) * Math.max(0, h);
 }
 
 /**
@@ -112,7 +134,7 @@ function withStage(width, height, items, staged, gap) {
     area.h += Math.max(0, Math.round(rest / 2));
     strip.y = area.h + gap;
   }
-  const rects = new Map(gridIn(others, strip, gap));
+  const rects = new Map(gridIn(others, strip, gap, !wide));
   rects.set(staged.id, staged.kind === 'screen' ? area : fit(area));
   return rects;
 }

@@ -2,7 +2,7 @@
 
 /** @typedef {{text: string, href?: string}} Piece */
 
-const CANDIDATE = /\b(?:https?:\/\/|www\.)[^\s<>"'`，。；：！？、（）《》「」“”]+/giu;
+const CANDIDATE = /(?<![\w:])(?:https?:\/\/|www\.)[^\s<>"'`，。；：！？、（）《》「」“”]+/giu;
 const TRAILING = /[.,;:!?'"*_~\]}]+$/;
 
 /**

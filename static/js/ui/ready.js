@@ -29,7 +29,7 @@ export function readyView(options) {
   return h('div', { class: 'ready', testid: 'ready' },
     h('header', { class: 'top' }, wordmark(), languagePicker()),
     h('main', { class: 'ready-main' },
-      h('div', {}, mirror(devices, signal), picker(devices)),
+      h('div', { class: 'ready-look' }, mirror(devices, signal), picker(devices)),
       h('div', { class: 'ready-side' },
         h('div', {}, h('h1', { t: 'ready.title' }), h('p', { class: 'soft', t: 'ready.room', params: { room } })),
         problems, joinForm(options))));
@@ -119,14 +119,15 @@ function showToggle(button, on, failed, symbol, key) {
 
 /** @param {ReadyOptions} options */
 function joinForm({ name, room, join, error }) {
+  const toName = !name || error === 'repeat' || error === 'invalid';
   const input = h('input', {
     class: 'input', testid: 'name-input',
-    attrs: { id: 'name', name: 'name', autocomplete: 'nickname', maxlength: 64, required: true, autofocus: true, 'aria-describedby': 'name-hint' },
+    attrs: { id: 'name', name: 'name', autocomplete: 'nickname', maxlength: 64, required: true, autofocus: toName, 'aria-describedby': 'name-hint' },
   });
   input.value = name;
   const hint = h('p', { class: 'soft small', t: 'ready.nameHint', attrs: { id: 'name-hint' } });
   const problem = h('p', { class: 'problem bad', testid: 'join-error', attrs: { hidden: true } }, icon('warn'), h('span'));
-  const go = h('button', { class: 'button primary big', testid: 'join', t: 'ready.join', attrs: { type: 'submit' } });
+  const go = h('button', { class: 'button primary big', testid: 'join', t: 'ready.join', attrs: { type: 'submit', autofocus: !toName } });
   const quiet = h('button', { class: 'button plain', testid: 'join-quiet', t: 'ready.joinQuiet', attrs: { type: 'button' }, on: { click: () => void enter(true) } });
   const refuse = (/** @type {string} */ type, /** @type {string} */ asked) => {
     problem.hidden = false;

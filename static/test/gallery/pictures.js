@@ -8,7 +8,7 @@ const SHIRTS = ['#2f66a8', '#a8423c', '#3b7a55', '#7a5aa0', '#c49a3a', '#454c59'
 /** A person before a wall, who moves a little. */
 export function person(seed, width = 640, height = 360) {
   return stream(width, height, 12, (pen, time) => {
-    const pick = (list, by) => list[(seed * by + seed) % list.length];
+    const pick = (list, by) => list[(seed * by + (seed >> 2)) % list.length];
     const glow = pen.createLinearGradient(0, 0, width, height);
     glow.addColorStop(0, pick(WALLS, 3));
     glow.addColorStop(1, '#22262d');
