@@ -6,6 +6,7 @@ import { endedView } from './ui/ended.js';
 import { readyView } from './ui/ready.js';
 import { roomView } from './ui/room-view.js';
 import { inCall } from './ui/theme.js';
+import { stayAwake } from './ui/wake.js';
 
 const NAME = 'lectern.name';
 
@@ -55,6 +56,7 @@ export class Call {
       room.addEventListener('change', () => {
         if (room.state.phase === 'ended') this.#over(room.state.ended ?? 'closed');
       }, { signal });
+      stayAwake(signal);
       return roomView({ room, devices, signal, leave: () => void this.#leave() });
     });
     inCall(true);

@@ -124,7 +124,10 @@ function retell(element) {
  * @param {Params} [params]
  */
 export function say(element, key, params) {
-  keep(element, 'text', () => { if (element.textContent !== t(key, params)) element.textContent = t(key, params); });
+  keep(element, 'text', () => {
+    const text = t(key, params);
+    if (element.textContent !== text) element.textContent = text;
+  });
 }
 
 /**
@@ -135,7 +138,10 @@ export function say(element, key, params) {
  * @param {Params} [params]
  */
 export function sayAttribute(element, attribute, key, params) {
-  keep(element, attribute, () => element.setAttribute(attribute, t(key, params)));
+  keep(element, attribute, () => {
+    const text = t(key, params);
+    if (element.getAttribute(attribute) !== text) element.setAttribute(attribute, text);
+  });
 }
 
 /**

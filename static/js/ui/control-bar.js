@@ -80,7 +80,7 @@ export class ControlBar extends HTMLElement {
     tip(this.#chat, unread ? 'bar.chatUnread' : 'bar.chat', { n: unread });
     this.#unread.hidden = unread === 0;
     this.#unread.textContent = unread > 99 ? '99+' : String(unread);
-    this.#room.textContent = state.room;
+    if (this.#room.textContent !== state.room) this.#room.textContent = state.room;
     const count = /** @type {HTMLElement} */ (this.#people.lastElementChild);
     count.textContent = String(members.length + 1);
     sayAttribute(this.#people, 'aria-label', 'room.people', { n: members.length + 1 });

@@ -73,7 +73,10 @@ export class VideoTile extends HTMLElement {
     mark(this, 'no-picture', !seen);
     this.#play(stream, person.self, view.speaker);
     this.#showAvatar(person.name);
-    keep(this.#name, 'text', () => { this.#name.textContent = title(person, kind); });
+    keep(this.#name, 'text', () => {
+      const text = title(person, kind);
+      if (this.#name.textContent !== text) this.#name.textContent = text;
+    });
     this.#muted.hidden = screen || !isMuted(person);
     this.#hand.hidden = screen || !person.hand;
     this.#showTrouble(person, screen);
@@ -82,7 +85,10 @@ export class VideoTile extends HTMLElement {
     tip(this.#pin, view.pinned ? 'tile.unpin' : 'tile.pin', { name: title(person, kind) });
     tip(this.#full, 'tile.fullscreen', { name: title(person, kind) });
     if (screen || isMuted(person)) this.setLevel(0);
-    keep(this, 'aria-label', () => this.setAttribute('aria-label', describe(person, kind, seen)));
+    keep(this, 'aria-label', () => {
+      const text = describe(person, kind, seen);
+      if (this.getAttribute('aria-label') !== text) this.setAttribute('aria-label', text);
+    });
   }
 
   /**
