@@ -19,6 +19,7 @@ const (
 	ErrRate      ErrorType = "rate"
 	ErrGone      ErrorType = "gone"
 	ErrMode      ErrorType = "mode"
+	ErrMedia     ErrorType = "media"
 	ErrClosing   ErrorType = "closing"
 	ErrInternal  ErrorType = "internal"
 )
@@ -56,6 +57,8 @@ func ErrorTypes() []ErrorKind {
 			"the connector named has ended"},
 		{ErrMode, Text{"The room cannot change its mode", "房间无法切换模式"}, false,
 			"a mode was asked for that the room cannot be in"},
+		{ErrMedia, Text{"Media could not be carried between you and the server", "您与服务器之间无法传输音视频"}, false,
+			"in SFU mode, a connector could not be connected, or failed twice, and was ended; a firewall may forbid media"},
 		{ErrClosing, Text{"The server is shutting down", "服务器正在关闭"}, false,
 			"the server takes no new members because it is being stopped"},
 		{ErrInternal, Text{"The server failed; it is not your fault", "服务器内部错误"}, false,

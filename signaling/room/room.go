@@ -20,6 +20,7 @@ type Settings struct {
 	MaxMembers int           // per room; 0: no limit
 	ICEServers []protocol.ICEServer
 	Version    string
+	Mode       protocol.Mode // that of the planes NewPlane makes; empty: P2P
 
 	// NewPlane makes the plane of a new room.
 	NewPlane func() media.Plane
@@ -88,8 +89,12 @@ type UserChange struct {
 
 // New makes an empty room.
 func New(name string, s Settings) *Room {
+	mode := s.Mode
+	if mode == "" {
+		mode = protocol.ModeP2P
+	}
 	return &Room{
-		name: name, settings: s, plane: s.NewPlane(), mode: protocol.ModeP2P,
+		name: name, settings: s, plane: s.NewPlane(), mode: mode,
 		byID:    map[protocol.MemberID]*member{},
 		byName:  map[string]*member{},
 		sockets: map[SocketID]*member{},
