@@ -1,0 +1,155 @@
+// What the core shows to the views. Read by tsc and by people; no browser loads it.
+
+export type Kind = 'audio' | 'video';
+export type DeviceKind = 'audioinput' | 'videoinput' | 'audiooutput';
+export type StreamType = 'user' | 'display' | 'remoteDisplay';
+/** The one of a connector's first negotiation; it never changes. */
+export type Side = 'offer' | 'answer';
+export type Mode = 'p2p' | 'sfu';
+export type Role = 'host' | 'presenter' | 'audience';
+export type Connection = 'connecting' | 'connected' | 'interrupted' | 'failed';
+export type Quality = 'good' | 'fair' | 'poor';
+
+export interface Participant {
+  /** Member id; one's own is 'self'. */
+  readonly id: string;
+  readonly name: string;
+  readonly self: boolean;
+  readonly role: Role;
+  /** null: not known yet. */
+  readonly audio: boolean | null;
+  readonly video: boolean | null;
+  readonly hand: boolean;
+  /** The connection to the server dropped, and its place is kept. */
+  readonly away: boolean;
+  readonly speaking: boolean;
+  /** Camera and microphone. The object stays the same while its tracks come and go. */
+  readonly camera: MediaStream | null;
+  readonly screen: MediaStream | null;
+  readonly connection: Connection;
+  readonly quality: Quality;
+}
+
+export interface RoomState {
+  readonly phase: 'idle' | 'joining' | 'joined' | 'ended';
+  /** Why it is over. */
+  readonly ended: 'left' | 'removed' | 'elsewhere' | 'repeat' | 'room-full' | 'closed' | null;
+  readonly link: 'up' | 'down';
+  /** Milliseconds since 1970. */
+  readonly downSince: number | null;
+  readonly room: string;
+  readonly mode: Mode;
+  readonly role: Role;
+  /** 0: no limit. */
+  readonly maxMembers: number;
+  readonly self: Participant;
+  readonly members: readonly Participant[];
+  readonly messages: readonly ChatMessage[];
+  readonly transfers: readonly Transfer[];
+  readonly unread: number;
+}
+
+export interface ChatMessage {
+  readonly id: string;
+  /** Member id, or 'self'. */
+  readonly from: string;
+  readonly name: string;
+  readonly self: boolean;
+  readonly at: number;
+  readonly kind: 'text' | 'file';
+  readonly text?: string;
+  /** Id of the file's transfer. */
+  readonly transfer?: string;
+}
+
+export interface Transfer {
+  readonly id: string;
+  readonly direction: 'in' | 'out';
+  readonly from: string;
+  readonly name: string;
+  readonly self: boolean;
+  /** size in bytes; null when the sender did not say. */
+  readonly file: { readonly name: string; readonly size: number | null; readonly type: string };
+  readonly done: number;
+  readonly state: 'queued' | 'active' | 'done' | 'failed' | 'cancelled';
+  readonly url?: string;
+  readonly blob?: Blob;
+}
+
+export interface Notice {
+  readonly kind: 'joined' | 'left' | 'hand' | 'share-started' | 'share-stopped' | 'away' | 'back' | 'error';
+  readonly name?: string;
+  /** Of an error: a word of PROTOCOL.md section 6. */
+  readonly type?: string;
+}
+
+export interface Device { readonly id: string; readonly label: string }
+
+export interface DeviceError extends Error {
+  readonly kind: Kind | 'screen';
+  readonly type: 'denied' | 'missing' | 'in-use' | 'insecure' | 'unsupported' | 'unknown';
+}
+
+export interface InputState {
+  /** Wanted; its track may still be on its way. */
+  readonly on: boolean;
+  readonly deviceId: string | null;
+  readonly error: DeviceError | null;
+}
+
+export interface DevicesState {
+  readonly audio: InputState;
+  readonly video: InputState;
+  readonly output: { readonly deviceId: string | null };
+  readonly microphones: readonly Device[];
+  readonly cameras: readonly Device[];
+  readonly speakers: readonly Device[];
+  /** Whether the page's origin may use devices at all. */
+  readonly secure: boolean;
+}
+
+export interface Measurement {
+  readonly state: string;
+  readonly codecIn: string | null;
+  readonly codecOut: string | null;
+  /** Of the received picture, or of the sent one where none is received. */
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly fps: number | null;
+  /** bit/s since the measurement before. */
+  readonly bitrateIn: number | null;
+  readonly bitrateOut: number | null;
+  /** 0 to 1, the worse of both directions. */
+  readonly loss: number | null;
+  /** Milliseconds. */
+  readonly rtt: number | null;
+  readonly jitter: number | null;
+  readonly relay: boolean;
+}
+
+export interface ConnectionStats extends Measurement {
+  readonly memberId: string;
+  readonly name: string;
+  readonly stream: 'user' | 'screen';
+  readonly via: Mode;
+}
+
+/** What one sends; null where one sends nothing of the kind. */
+export interface Tracks { readonly audio: MediaStreamTrack | null; readonly video: MediaStreamTrack | null }
+
+/** A member as the server tells of it. */
+export interface RosterEntry {
+  memberId: string; username: string; role: Role;
+  audio: boolean | null; video: boolean | null; screen: boolean; hand: boolean; away: boolean;
+}
+
+export interface Joined {
+  memberId: string; room: string; mode: Mode; role: Role; members: RosterEntry[];
+  iceServers: RTCIceServer[]; resumeToken: string; resumed: boolean; maxMembers: number;
+  connectors?: { connectorId: string; memberId: string }[];
+}
+
+/** A message of the data channel, or of `reconnect` and `reconnectWork`. */
+export interface PeerMessage { type: string; data?: any }
+
+export interface FileHeader { name: string; type: string; size: number | null; pieces: number }
