@@ -21,6 +21,7 @@ import (
 	"lectern/signaling/room"
 	"lectern/signaling/socketio"
 	"lectern/signaling/wsjson"
+	"lectern/static"
 )
 
 const (
@@ -136,8 +137,8 @@ func newServer(cfg Config, log *slog.Logger) (*server, error) {
 	return s, nil
 }
 
-// pageFiles is the page. There is none in this build.
-func pageFiles() fs.FS { return nil }
+// pageFiles is the page.
+func pageFiles() fs.FS { return static.Files }
 
 func (s *server) roomSettings() room.Settings {
 	return room.Settings{
