@@ -1,4 +1,13 @@
 // Headless Chromium with fake devices, and the web server for the mesh client's files.
+//
+//   const browser = await launchBrowser();                        // one per test file: starting it is the dear part
+//   const { page, lines, close } = await openPage(browser, `${server.url}/r/demo`);
+//   await page.waitForSelector('#join');                          // puppeteer's Page
+//   await close();                                                // the page leaves as a closed tab does
+//   await browser.close();
+//
+// Cameras (640x480, green, a running clock) and microphones (a beep a second) are fake and granted without a question,
+// and so is the capture of a screen. CHROMIUM names another binary than /usr/bin/chromium.
 
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -17,14 +26,43 @@ const FLAGS = [
   '--disable-features=WebRtcHideLocalIpsWithMdns,CalculateNativeWinOcclusion,IntensiveWakeUpThrottling',
 ];
 
-/** A browser with a profile of its own, which goes when it is closed. */
-export function launchBrowser() {
+/**
+ * A browser with a profile of its own, which goes when it is closed.
+ * @param {{without?: string[], flags?: string[]}} [options] flags to leave out (`--use-fake-ui-for-media-stream` for one
+ *   in which no device is granted) and to add
+ * @returns {Promise<import('puppeteer-core').Browser>}
+ */
+export function launchBrowser({ without = [], flags = [] } = {}) {
   return puppeteer.launch({
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     headless: true, // puppeteer's name for --headless=new
-    args: FLAGS,
+    args: [...FLAGS.filter((flag) => !without.includes(flag)), ...flags],
     protocolTimeout: 60_000,
   });
+}
+
+/**
+ * Opens an address in a context (so with storage, and in a process) of its own. `lines` collects what the page writes on
+ * its console and what it fails to catch (`uncaught: ...`).
+ * @param {import('puppeteer-core').Browser} browser
+ * @param {string} url
+ * @param {{width?: number, height?: number, language?: string}} [options] viewport in CSS pixels; what
+ *   `navigator.languages` and Accept-Language say
+ * @returns {Promise<{page: import('puppeteer-core').Page, lines: string[], close: () => Promise<void>}>}
+ */
+export async function openPage(browser, url, { width = 1280, height = 800, language } = {}) {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  const lines = [];
+  page.on('console', (line) => lines.push(line.text()));
+  page.on('pageerror', (error) => lines.push(`uncaught: ${error.message}`));
+  await page.setViewport({ width, height });
+  if (language) {
+    const devtools = await page.createCDPSession();
+    await devtools.send('Network.setUserAgentOverride', { userAgent: await browser.userAgent(), acceptLanguage: language });
+  }
+  await page.goto(url);
+  return { page, lines, close: () => context.close().catch(() => {}) };
 }
 
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.map': 'application/json' };

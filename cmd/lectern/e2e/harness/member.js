@@ -1,27 +1,30 @@
-// One mesh client in a browser page of its own, as the tests speak of it.
+// One mesh client in a browser page of its own, as the tests speak of it. Everything named `sees...`, `receives` or
+// `has...` waits for the thing, 30 s at most; `seesTiles(0)` waits for the last tile to go.
 
 import assert from 'node:assert/strict';
+import { openPage } from './browser.js';
 import { until } from './wait.js';
 
 /** How much more must have come since the first look before media counts as flowing. */
 const FRAMES = 5;
 
 export class Member {
-  constructor(name, page, context) {
+  constructor(name, { page, lines, close }) {
     this.name = name;
     this.page = page;
-    this.context = context;
-    this.console = [];
-    page.on('console', (line) => this.console.push(line.text()));
-    page.on('pageerror', (error) => this.console.push(`uncaught: ${error.message}`));
+    this.console = lines;
+    this.close = close;
   }
 
-  /** Opens the mesh page against `serverURL` in a context (so a process) of its own and waits for its socket. */
+  /**
+   * Opens the mesh page against `serverURL` and waits for its socket.
+   * @param {{browser: object, files: {url: string}, server?: {url: string}}} stage
+   * @param {string} name its user name, unless `join` says otherwise
+   * @param {{serverURL?: string, query?: string}} [options] `query`: `audio=off`, `video=off` or both with `&`
+   */
   static async open(stage, name, { serverURL = stage.server.url, query = '' } = {}) {
-    const context = await stage.browser.createBrowserContext();
-    const page = await context.newPage();
-    const member = new Member(name, page, context);
-    await page.goto(`${stage.files.url}/mesh/index.html?server=${encodeURIComponent(serverURL)}&${query}`);
+    const url = `${stage.files.url}/mesh/index.html?server=${encodeURIComponent(serverURL)}&${query}`;
+    const member = new Member(name, await openPage(stage.browser, url, { width: 640, height: 480 }));
     await member.connected();
     return member;
   }
@@ -178,9 +181,5 @@ export class Member {
       new Promise((resolve) => setTimeout(() => resolve('(no answer)'), 3000)),
     ]).catch((error) => error.message);
     return `--- ${this.name}\n${state}\n${this.console.slice(-15).join('\n')}`;
-  }
-
-  async close() {
-    await this.context.close().catch(() => {});
   }
 }

@@ -1,4 +1,8 @@
 // The server under test: the real binary, on a free port, with its output kept for the report of a failure.
+//
+//   const server = await startServer(['--grace', '2s']);          // in before()
+//   fetch(`${server.url}/healthz`); server.port; server.running; server.memory(); server.log();
+//   await server.stop();                                          // in after()
 
 import { spawn, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,7 +1,14 @@
 // A stage for scenarios: one server, one browser and one file server per test file; a room and pages per scenario.
+//
+//   const stage = useStage(['--grace', '60s']);
+//   scenario(stage, 'two see each other', async (cast) => {
+//     const [ann, ben] = await cast.call('ann', 'ben');           // two mesh clients in cast.room, media flowing
+//     const { page } = await cast.openPage(`/r/${cast.room}`);    // any page of the server, with fake devices
+//     cast.defer(() => somethingToClose());
+//   });
 
 import { after, before, test } from 'node:test';
-import { launchBrowser, serveMesh } from './browser.js';
+import { launchBrowser, openPage, serveMesh } from './browser.js';
 import { Member } from './member.js';
 import { startServer } from './server.js';
 
@@ -36,7 +43,8 @@ export function scenario(stage, name, play) {
       if (!stage.server.running) throw new Error('the server ended');
     } catch (error) {
       const reports = await Promise.all(cast.members.map((member) => member.report()));
-      error.message = [error.message, ...reports, stage.server.log()].join('\n');
+      const lines = cast.pages.flatMap((opened) => [`--- ${opened.page.url()}`, ...opened.lines.slice(-15)]);
+      error.message = [error.message, ...reports, ...lines, stage.server.log()].join('\n');
       throw error;
     } finally {
       await cast.close();
@@ -51,6 +59,7 @@ class Cast {
     this.stage = stage;
     this.room = `room-${process.pid}-${++rooms}`;
     this.members = [];
+    this.pages = [];
     this.closers = [];
   }
 
@@ -59,6 +68,17 @@ class Cast {
     const member = await Member.open(this.stage, name, options);
     this.members.push(member);
     return member;
+  }
+
+  /**
+   * Opens a page of the server; it is closed at the end, and its console is in the report of a failure.
+   * @param {string} path from the server's root
+   * @param {object} [options] of `openPage` in browser.js
+   */
+  async openPage(path, options) {
+    const opened = await openPage(this.stage.browser, new URL(path, this.stage.server.url).href, options);
+    this.pages.push(opened);
+    return opened;
   }
 
   /** Opens pages and joins them one after the other; everyone sees everyone at the end. */
@@ -84,7 +104,7 @@ class Cast {
   }
 
   async close() {
-    await Promise.all(this.members.map((member) => member.close()));
+    await Promise.all([...this.members, ...this.pages].map((opened) => opened.close()));
     for (const close of this.closers.reverse()) await close();
   }
 }
