@@ -173,7 +173,7 @@ func (f *fields) description(key string, types ...string) Description {
 		d.Type, _ = o.str("type")
 		d.SDP, _ = o.str("sdp")
 		if o.err != nil {
-			o.err = Invalid(key+"."+o.err.Field, "must be a string", "须为字符串")
+			o.err = o.err.within(key)
 		}
 	}
 	switch {
@@ -182,13 +182,22 @@ func (f *fields) description(key string, types ...string) Description {
 		o.fail(Invalid(key+".type", "must be "+strings.Join(types, " or "), "须为 "+strings.Join(types, " 或 ")))
 	case len(d.SDP) > MaxSDP:
 		o.fail(Invalid(key+".sdp", "must have at most 262144 bytes", "不得超过 262144 字节"))
-	case strings.Count(d.SDP, "\n") > MaxSDPLines:
+	case lines(d.SDP) > MaxSDPLines:
 		o.fail(Invalid(key+".sdp", "must have at most 2000 lines", "不得超过 2000 行"))
 	}
 	if o.err != nil {
 		f.fail(o.err)
 	}
 	return d
+}
+
+// lines counts the lines of a text; the last one need not be terminated.
+func lines(s string) int {
+	n := strings.Count(s, "\n")
+	if s != "" && !strings.HasSuffix(s, "\n") {
+		n++
+	}
+	return n
 }
 
 func (f *fields) boolean(key string) *bool {

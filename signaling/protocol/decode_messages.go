@@ -2,7 +2,9 @@ package protocol
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 func decodeIdentity(f *fields) Identity {
@@ -105,16 +107,30 @@ func (f *fields) candidate(raw json.RawMessage) {
 		return
 	}
 	o := object("candidate", raw)
-	if o.err == nil && o.has("candidate") {
-		if _, ok := o.str("candidate"); !ok {
-			o.err = Invalid("candidate.candidate", "must be a string", "须为字符串")
+	if o.err == nil {
+		if !o.has("candidate") {
+			o.fail(Invalid("candidate", "is missing", "缺失"))
 		}
-	}
-	if o.err == nil && !o.has("candidate") {
-		o.fail(Invalid("candidate.candidate", "is missing", "缺失"))
+		for _, key := range []string{"candidate", "sdpMid", "usernameFragment"} {
+			if o.has(key) {
+				o.str(key)
+			}
+		}
+		o.mLineIndex("sdpMLineIndex")
+		if o.err != nil {
+			o.err = o.err.within("candidate")
+		}
 	}
 	if o.err != nil {
 		f.fail(o.err)
+	}
+}
+
+// mLineIndex checks an unsigned short that may be absent.
+func (f *fields) mLineIndex(key string) {
+	var n uint16
+	if f.has(key) && json.Unmarshal(f.m[key], &n) != nil {
+		f.fail(Invalid(key, "must be a number from 0 to 65535", "须为 0 到 65535 的整数"))
 	}
 }
 
@@ -132,9 +148,7 @@ func decodeReconnectWork(data []byte) (Message, *Error) {
 	case EventGetOffer:
 		if f.has("data") {
 			m.Extra = f.m["data"]
-		}
-		if len(m.Extra) > maxReconnectExtra {
-			f.fail(Invalid("data", "must have at most 2048 bytes", "不得超过 2048 字节"))
+			f.wish("data")
 		}
 	case EventOffer, EventAnswer:
 		inner := object("data", f.m["data"])
@@ -149,6 +163,26 @@ func decodeReconnectWork(data []byte) (Message, *Error) {
 		f.fail(Invalid("type", `must be "offer", "answer" or "getOffer"`, `须为 "offer"、"answer" 或 "getOffer"`))
 	}
 	return m, f.err
+}
+
+// wish checks the data of a getOffer: what the answerer wants changed.
+func (f *fields) wish(key string) {
+	if len(f.m[key]) > maxReconnectExtra {
+		f.fail(Invalid(key, "must have at most 2048 bytes", "不得超过 2048 字节"))
+		return
+	}
+	o := object(key, f.m[key])
+	for k, words := range map[string][]string{"kind": {"audio", "video"}, "type": {"add", "remove"}} {
+		if o.err != nil || !o.has(k) {
+			continue
+		}
+		if s, ok := o.str(k); !ok || !slices.Contains(words, s) {
+			o.err = Invalid(key+"."+k, "must be "+strings.Join(words, " or "), "须为 "+strings.Join(words, " 或 "))
+		}
+	}
+	if o.err != nil {
+		f.fail(o.err)
+	}
 }
 
 func decodeState(data []byte) (Message, *Error) {

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -90,6 +91,20 @@ func Invalid(field, en, zh string) *Error {
 	return &Error{Type: ErrInvalid, Field: field, text: Text{field + " " + en, field + " " + zh}}
 }
 
+// within moves an Invalid about a field into the field that holds it.
+func (e *Error) within(field string) *Error {
+	p := field + "."
+	return &Error{Type: e.Type, Field: p + e.Field, On: e.On, text: Text{p + e.text.En, p + e.text.Zh}}
+}
+
+// Abuse makes an error about bytes that cannot be a mistake. The detail is for
+// whoever writes the client, and in English.
+func Abuse(t ErrorType, detail string) *Error {
+	e := NewError(t)
+	e.text = Text{e.text.En + ": " + detail, e.text.Zh + "：" + detail}
+	return e
+}
+
 // Refuse makes an error of a word with an exact sentence in both languages.
 func Refuse(t ErrorType, en, zh string) *Error { return &Error{Type: t, text: Text{en, zh}} }
 
@@ -102,7 +117,7 @@ func (e *Error) Error() string {
 }
 
 // Message is the error as it is sent, in the language of an Accept-Language
-// header: Chinese or English, whichever comes first; with neither English, but
+// header: Chinese or English, whichever is preferred; with neither English, but
 // for repeat, whose text existing clients know in Chinese (protocol.md section
 // 4).
 func (e *Error) Message(acceptLanguage string) *ErrorMessage {
@@ -118,20 +133,34 @@ func (e *Error) Message(acceptLanguage string) *ErrorMessage {
 	return &ErrorMessage{Type: e.Type, Message: text, On: e.On, Field: e.Field}
 }
 
-// language is the first of "zh" and "en" that an Accept-Language value names;
-// browsers list languages by preference, so their order stands for the
-// quality values (RFC 9110 section 12.5.4). Empty if it names neither.
+// language is "zh" or "en", whichever an Accept-Language value prefers: by
+// quality, then by order (RFC 9110 section 12.5.4). It is empty if the value
+// names neither.
 func language(accept string) string {
+	best, bestQ := "", 0.0
 	for part := range strings.SplitSeq(accept, ",") {
-		tag := strings.ToLower(strings.TrimSpace(part))
-		tag, params, _ := strings.Cut(tag, ";")
-		if strings.TrimSpace(params) == "q=0" {
+		tag, params, _ := strings.Cut(part, ";")
+		primary, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(tag)), "-")
+		if primary != "zh" && primary != "en" {
 			continue
 		}
-		primary, _, _ := strings.Cut(strings.TrimSpace(tag), "-")
-		if primary == "zh" || primary == "en" {
-			return primary
+		if q := quality(params); q > bestQ {
+			best, bestQ = primary, q
 		}
 	}
-	return ""
+	return best
+}
+
+// quality reads a weight (RFC 9110 section 12.4.2): 1 if there is none, 0 if it
+// is no number from 0 to 1.
+func quality(params string) float64 {
+	name, value, ok := strings.Cut(strings.ReplaceAll(params, " ", ""), "=")
+	if !ok || !strings.EqualFold(name, "q") {
+		return 1
+	}
+	q, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(q >= 0 && q <= 1) {
+		return 0
+	}
+	return q
 }
