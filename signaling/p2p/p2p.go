@@ -231,6 +231,11 @@ func (p *Plane) candidate(from protocol.MemberID, m *protocol.ICECandidate) erro
 		}
 		return protocol.NewError(protocol.ErrNotInRoom)
 	}
+	if n := p.find(m.Member, m.Remote); n != nil {
+		if _, _, who := n.side(m.Member); who != from {
+			return protocol.NewError(protocol.ErrGone) // it leads to somebody else
+		}
+	}
 	p.send(m.Member, &protocol.RelayedCandidate{Connector: m.Remote, Candidate: m.Candidate})
 	return nil
 }
@@ -328,7 +333,9 @@ func (p *Plane) Detach(id protocol.MemberID, named []protocol.LeaveItem) {
 		p.remember(protocol.ConnectorRef{Connector: own, Member: id})
 	}
 	for _, item := range named {
-		tell(item.Member, item.Remote)
+		if p.find(item.Member, item.Remote) == nil { // else it leads to somebody else
+			tell(item.Member, item.Remote)
+		}
 	}
 	delete(p.pairs, id)
 	p.order = slices.DeleteFunc(p.order, func(m protocol.MemberID) bool { return m == id })
