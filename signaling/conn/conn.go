@@ -112,7 +112,7 @@ func (s *Server) Open(sock Socket) *Conn {
 // kept. ack, if not nil, is called at most once, before Event returns, with
 // the JSON of the acknowledgement.
 func (c *Conn) Event(name string, data []byte, ack func(data []byte)) {
-	if !c.admit() {
+	if !c.admit(name, ack) {
 		return
 	}
 	msg, err := protocol.Decode(name, data)
@@ -129,15 +129,22 @@ func (c *Conn) Event(name string, data []byte, ack func(data []byte)) {
 }
 
 // admit counts a message against the limit. Who is over it is told so once a
-// second, and is closed if it goes on.
-func (c *Conn) admit() bool {
-	switch c.limit.take(time.Now()) {
-	case allow:
+// second, and is closed if it goes on; who waits for an acknowledgement learns
+// of each message that it was dropped.
+func (c *Conn) admit(event string, ack func([]byte)) bool {
+	verdict := c.limit.take(time.Now())
+	if verdict == allow {
 		return true
-	case warn:
-		c.sendError(protocol.NewError(protocol.ErrRate))
-	case sever:
-		c.sendError(protocol.NewError(protocol.ErrRate))
+	}
+	e := protocol.NewError(protocol.ErrRate)
+	if ack != nil {
+		e.On = event
+		c.acknowledgeRefusal(e.Message(c.socket.Language()), ack)
+	}
+	if verdict == warn || verdict == sever {
+		c.sendError(e)
+	}
+	if verdict == sever {
 		c.socket.Close("too many messages")
 	}
 	return false
@@ -167,15 +174,12 @@ func (c *Conn) take(msg protocol.Message, size int) (any, error) {
 	return nil, c.stray(msg)
 }
 
-// enter brings the client into a room. It leaves the one it is in first,
-// unless that is the one it asks for: a room knows what to do about itself.
+// enter brings the client into a room, and out of the one it is in if that is
+// another. A refusal changes nothing, so the new room is asked first; for that
+// moment the socket stands in both. A room knows what to do about itself.
 func (c *Conn) enter(msg protocol.Message, i *protocol.Identity) (any, error) {
 	held := c.unhold()
-	if c.seat != nil && c.seat.Room() != i.Room {
-		c.seat.Leave(&protocol.Leave{})
-		c.seat = nil
-	}
-	c.setCapable(i.Capable())
+	was := c.setCapable(i.Capable())
 	seat, v := c.server.hub.Enter(c, room.Entry{
 		Socket: c.Socket(), Addr: c.socket.RemoteAddr().String(), Msg: msg, Held: held,
 	})
@@ -183,14 +187,19 @@ func (c *Conn) enter(msg protocol.Message, i *protocol.Identity) (any, error) {
 		c.stray(m)
 	}
 	if v.Err != nil {
+		c.setCapable(was)
 		if c.seat != nil && !c.seat.Holds() {
 			c.seat.Leave(&protocol.Leave{})
 			c.seat = nil
 		}
 		return nil, v.Err
 	}
-	if c.seat != nil {
-		c.seat.Release() // it sat in this room already
+	switch {
+	case c.seat == nil:
+	case c.seat.Room() == i.Room:
+		c.seat.Release() // the new one replaces it
+	default:
+		c.seat.Leave(&protocol.Leave{})
 	}
 	c.seat = seat
 	if v.Joined == nil {
@@ -228,9 +237,10 @@ func (c *Conn) stray(msg protocol.Message) error {
 }
 
 // Violation says that the framing saw something that cannot be a mistake: a
-// frame too large, bytes that are no message. The caller closes the socket.
-func (c *Conn) Violation(errType, message string) {
-	c.sendError(protocol.Refuse(protocol.ErrorType(errType), message, message))
+// frame too large, bytes that are no message. detail is for whoever writes the
+// client. The caller closes the socket.
+func (c *Conn) Violation(errType, detail string) {
+	c.sendError(protocol.Abuse(protocol.ErrorType(errType), detail))
 }
 
 // Closed says that the socket is no more; it is called exactly once, after the

@@ -144,6 +144,39 @@ func TestJoinElsewhereLeavesFirst(t *testing.T) {
 	})
 }
 
+// TestRefusedElsewhereStays holds that a join or reconnect which another room
+// refuses leaves the client where it is.
+func TestRefusedElsewhereStays(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		b, fb := w.open("B")
+		c, _ := w.open("C")
+		a.Event("join", who("ann", "r1"), nil)
+		b.Event("join", who("bob", "r1"), nil)
+		c.Event("join", []byte(`{"id":"another-0123456789abcdef","username":"ann","roomname":"r2"}`), nil)
+		fa.take()
+		for _, refused := range []struct{ event, room, want string }{
+			{"join", "r2", "repeat"}, {"reconnect", "r2", "invalid"}, {"reconnect", "r3", "invalid"},
+		} {
+			a.Event(refused.event, who("ann", refused.room), nil)
+			if got := fa.take(); len(got) != 1 || !strings.Contains(got[0], refused.want) {
+				t.Errorf("%s in %s is answered by %q, want %s", refused.event, refused.room, got, refused.want)
+			}
+			a.Event("offer", []byte(offer), nil)
+			if got := fb.take(); len(got) != 1 || !strings.HasPrefix(got[0], "offer ") {
+				t.Errorf("after a refused %s in %s bob gets %q, want ann's offer", refused.event, refused.room, got)
+			}
+		}
+		synctest.Wait()
+		if n := w.hub.Rooms(); n != 2 {
+			t.Errorf("there are %d rooms, want 2", n)
+		}
+		for _, c := range []*conn.Conn{a, b, c} {
+			c.Closed(true)
+		}
+	})
+}
+
 func TestEmptyRoomIsGoneAtOnce(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, _ := w.open("A")
@@ -276,6 +309,11 @@ func TestFloodIsLimitedThenClosed(t *testing.T) {
 		if len(got) != 1 || !strings.Contains(got[0], `"rate"`) {
 			t.Fatalf("50 messages over the limit give %q, want one rate error", got)
 		}
+		var refused string
+		a.Event("ping", nil, func(ack []byte) { refused = string(ack) })
+		if !strings.Contains(refused, `"error":{"type":"rate"`) || !strings.Contains(refused, `"event":"ping"`) {
+			t.Errorf("a dropped message is acknowledged by %q, want a rate error", refused)
+		}
 		if closed, _ := fa.ended(); closed != "" {
 			t.Fatalf("a short flood closed the connection: %q", closed)
 		}
@@ -292,6 +330,16 @@ func TestFloodIsLimitedThenClosed(t *testing.T) {
 			t.Error("a flood that goes on does not close the connection")
 		}
 		a.Closed(true)
+	})
+}
+
+func TestViolationIsSaidInTheClientsLanguage(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		fa.lang = "zh-CN"
+		a.Violation("too-large", "over 5 bytes")
+		same(t, "the offender is told", fa.take(), `error {"type":"too-large","message":"消息过大：over 5 bytes"}`)
+		a.Closed(false)
 	})
 }
 

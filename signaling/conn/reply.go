@@ -34,10 +34,11 @@ func (c *Conn) Closing(reason string) {
 	}
 }
 
-func (c *Conn) setCapable(is bool) {
+func (c *Conn) setCapable(is bool) (was bool) {
 	c.capableMu.Lock()
-	c.capable = is
-	c.capableMu.Unlock()
+	defer c.capableMu.Unlock()
+	was, c.capable = c.capable, is
+	return was
 }
 
 func (c *Conn) send(m protocol.Outgoing) {
@@ -67,12 +68,13 @@ func (c *Conn) refuse(err error, event string, ack func([]byte)) {
 	if e.On == "" {
 		e.On = event
 	}
-	m := c.sendError(e)
-	if ack != nil {
-		c.acknowledge(struct {
-			Error *protocol.ErrorMessage `json:"error"`
-		}{m}, ack)
-	}
+	c.acknowledgeRefusal(c.sendError(e), ack)
+}
+
+func (c *Conn) acknowledgeRefusal(m *protocol.ErrorMessage, ack func([]byte)) {
+	c.acknowledge(struct {
+		Error *protocol.ErrorMessage `json:"error"`
+	}{m}, ack)
 }
 
 func (c *Conn) sendError(e *protocol.Error) *protocol.ErrorMessage {
