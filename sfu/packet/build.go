@@ -21,11 +21,7 @@ type Ext struct {
 // a=extmap-allow-mixed or offered ids above 14. An element that fits neither
 // form (id 0, more than 255 bytes) is left out.
 func Build(dst []byte, marker bool, pt uint8, seq uint16, ts, ssrc uint32, exts []Ext, payload []byte) []byte {
-	profile, extLen := measure(exts)
-	start := HeaderSize
-	if extLen > 0 {
-		start += 4 + (extLen+3)&^3
-	}
+	profile, start := headerLen(exts)
 	total := start + len(payload)
 	if cap(dst) < total {
 		dst = make([]byte, total)
@@ -33,7 +29,42 @@ func Build(dst []byte, marker bool, pt uint8, seq uint16, ts, ssrc uint32, exts 
 	dst = dst[:total]
 	// The payload first: it may lie where the header is about to be.
 	copy(dst[start:], payload)
+	writeHeader(dst[:start], marker, pt, seq, ts, ssrc, profile, exts)
+	return dst
+}
 
+// Prepend is Build for a payload that lies at buf[at:] already and stays
+// there: it writes the header right before it and returns where that starts, so
+// that buf[start:] is the packet. One payload can so be sent to many receivers
+// without being copied. ok is false if the header does not fit before at, and
+// then nothing is written. MaxHeader tells how much room is enough.
+func Prepend(buf []byte, at int, marker bool, pt uint8, seq uint16, ts, ssrc uint32, exts []Ext) (start int, ok bool) {
+	profile, n := headerLen(exts)
+	if at < n || at > len(buf) {
+		return 0, false
+	}
+	start = at - n
+	writeHeader(buf[start:at], marker, pt, seq, ts, ssrc, profile, exts)
+	return start, true
+}
+
+// MaxHeader is the length in bytes of the longest header that Build or Prepend
+// writes for this many elements with this many bytes of data together.
+func MaxHeader(elements, data int) int {
+	return HeaderSize + 4 + (2*elements+data+3)&^3
+}
+
+// headerLen chooses the form of the elements and tells the header's length.
+func headerLen(exts []Ext) (profile uint16, n int) {
+	profile, extLen := measure(exts)
+	if extLen == 0 {
+		return profile, HeaderSize
+	}
+	return profile, HeaderSize + 4 + (extLen+3)&^3
+}
+
+// writeHeader fills dst, which is as long as headerLen said.
+func writeHeader(dst []byte, marker bool, pt uint8, seq uint16, ts, ssrc uint32, profile uint16, exts []Ext) {
 	dst[0] = 2 << 6
 	dst[1] = pt & 0x7f
 	if marker {
@@ -42,13 +73,12 @@ func Build(dst []byte, marker bool, pt uint8, seq uint16, ts, ssrc uint32, exts 
 	binary.BigEndian.PutUint16(dst[2:], seq)
 	binary.BigEndian.PutUint32(dst[4:], ts)
 	binary.BigEndian.PutUint32(dst[8:], ssrc)
-	if extLen > 0 {
+	if len(dst) > HeaderSize {
 		dst[0] |= 0x10
 		binary.BigEndian.PutUint16(dst[12:], profile)
-		binary.BigEndian.PutUint16(dst[14:], uint16((start-HeaderSize-4)/4)) //nolint:gosec // bounded by measure
-		writeExts(dst[16:start], exts, profile)
+		binary.BigEndian.PutUint16(dst[14:], uint16((len(dst)-HeaderSize-4)/4)) //nolint:gosec // bounded by measure
+		writeExts(dst[16:], exts, profile)
 	}
-	return dst
 }
 
 // maxExtLen is how many bytes of elements the 16-bit length in words can name.

@@ -98,25 +98,35 @@ func (s *Stream) Map(now int64, seq uint16, ts uint32) (outSeq uint16, outTS uin
 // Drop tells that this source packet will not be forwarded. The packets after
 // it close the gap, so that the viewer sees no loss. A packet that comes late,
 // when one after it has been mapped already, leaves a gap: its number is
-// spent. Packets from before the switch, and any before the first Switch or
-// Map, are of no consequence.
-func (s *Stream) Drop(seq uint16) {
+// spent, and Drop reports it, so that something empty can be sent under it.
+// Packets from before the switch, and any before the first Switch or Map, are
+// of no consequence.
+func (s *Stream) Drop(seq uint16) (spent bool) {
 	if !s.anchored {
-		return
+		return false
 	}
 	ext, near := s.extend(seq)
 	if !near {
 		s.anchored = false // the next packet mapped begins the restarted source
-		return
+		return false
 	}
 	s.advance(ext)
-	if ext <= s.mapped || ext <= s.highest-window || s.isDropped(ext) {
-		return
+	if ext <= s.mapped || ext <= s.highest-window {
+		return ext >= s.start && ext <= s.mapped && !s.isDropped(ext)
+	}
+	if s.isDropped(ext) {
+		return false
 	}
 	word, bit := place(ext)
 	s.dropped[word] |= bit
 	s.drops++
+	return false
 }
+
+// Offset is what is added to timestamps of the current source, on the circle of
+// 2^32: with it a sender report of the source (RFC 3550 section 6.4.1) becomes
+// one of the outgoing stream. ok is false while there is no source.
+func (s *Stream) Offset() (ticks uint32, ok bool) { return s.shift, s.anchored }
 
 // Source tells which packet of the current source went out under this number,
 // or would have if it had not been lost on its way here. ok is false for

@@ -1,0 +1,282 @@
+package track
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"lectern/sfu/red"
+	"lectern/sfu/rewrite"
+)
+
+// Subscription is one track on one connector.
+type Subscription struct {
+	sender        *Sender
+	track         *Track
+	video         bool
+	ssrc, rtxSSRC uint32
+	cname         string
+	mid           []byte
+	// flowing is false before the connector is connected, and while paused.
+	flowing atomic.Bool
+
+	mu sync.Mutex
+	// Guarded by mu.
+	closed  bool
+	paused  bool
+	ids     Extensions
+	formats []Format
+
+	stream  rewrite.Stream
+	source  *source // that stream is mapped from; nil: none
+	format  int     // of the packet forwarded last
+	waiting bool    // video: for a keyframe
+	askAt   int64   // when to ask for one again
+
+	// routes are for the formats of routed, by their index there.
+	routes []route
+	routed *formats
+
+	reports  reportState
+	rtxSeq   uint16
+	budget   int
+	lookups  lookups
+	repaired []repaired // made at the first retransmission
+	stats    SubscriptionStats
+}
+
+// route is how packets of one incoming format go out.
+type route struct {
+	ok     bool // the viewer takes it
+	pt     uint8
+	rtx    uint8 // 0: none
+	change change
+	types  *[128]uint8 // for retype
+}
+
+// begin lets packets flow. Video asks for the keyframe to begin with.
+func (sub *Subscription) begin() {
+	sub.mu.Lock()
+	if sub.closed || sub.paused || sub.flowing.Load() {
+		sub.mu.Unlock()
+		return
+	}
+	sub.source, sub.waiting = nil, sub.video
+	sub.askAt = sub.track.keyframes.now.Load() + keyframeRetry
+	sub.flowing.Store(true)
+	sub.mu.Unlock()
+	sub.track.RequestKeyframe()
+}
+
+// Pause stops the packets. The viewer's stream will go on where it was.
+func (sub *Subscription) Pause() {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	sub.paused = true
+	sub.source = nil
+	sub.flowing.Store(false)
+}
+
+// Resume ends a pause; video goes on with the next keyframe.
+func (sub *Subscription) Resume() {
+	sub.mu.Lock()
+	was := sub.paused
+	sub.paused = false
+	sub.mu.Unlock()
+	if !was {
+		return
+	}
+	sub.sender.mu.Lock()
+	started := sub.sender.started
+	sub.sender.mu.Unlock()
+	if started {
+		sub.begin()
+	}
+}
+
+// Close ends the subscription. No packet is sent once it has returned.
+func (sub *Subscription) Close() {
+	sub.mu.Lock()
+	was := sub.closed
+	sub.closed = true
+	sub.source = nil
+	sub.flowing.Store(false)
+	sub.mu.Unlock()
+	if was {
+		return
+	}
+	sub.track.unsubscribe(sub)
+	sub.sender.remove(sub)
+}
+
+// lose is told that an input has ended.
+func (sub *Subscription) lose(in *Input) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if sub.source != nil && sub.source.input == in {
+		sub.source, sub.waiting = nil, sub.video
+		sub.askAt = sub.track.keyframes.now.Load() + keyframeRetry
+	}
+}
+
+// SetFormats says what the viewer accepts from now on.
+func (sub *Subscription) SetFormats(list []Format) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	sub.formats = slices.Clone(list)
+	sub.routed = nil
+}
+
+func (sub *Subscription) setExtensions(ids Extensions) {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	sub.ids = ids
+}
+
+// forward sends a packet to the viewer, or not. It is called by the track, which
+// holds its lock.
+func (sub *Subscription) forward(p *parcel) {
+	if !sub.flowing.Load() {
+		return
+	}
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	if !sub.flowing.Load() {
+		return
+	}
+	if p.size == 0 {
+		sub.skip(p)
+		return
+	}
+	r := sub.route(p)
+	if !r.ok {
+		sub.stats.DroppedFormat++
+		sub.drop(p)
+		return
+	}
+	if !sub.start(p) {
+		sub.stats.DroppedWaiting++
+		sub.drop(p)
+		return
+	}
+	seq, ts, ok := sub.stream.Map(p.now, p.header.Sequence, p.header.Timestamp)
+	if !ok {
+		sub.stats.DroppedLate++
+		return
+	}
+	sub.format = p.format
+	sub.send(p, outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: ts, ssrc: sub.ssrc})
+}
+
+// start tells whether the packet may be forwarded: whether it goes on with what
+// was forwarded so far, or is where a viewer can begin.
+func (sub *Subscription) start(p *parcel) bool {
+	if sub.video && sub.source == p.source && sub.format != p.format {
+		sub.waiting, sub.askAt = true, p.now // another decoder takes over
+	}
+	if sub.source == p.source && !sub.waiting {
+		return true
+	}
+	if !p.keyframe {
+		if sub.video && !sub.waiting {
+			sub.waiting, sub.askAt = true, p.now
+		}
+		return false
+	}
+	if sub.source != p.source {
+		rate := p.source.input.formats.list[p.format].Codec.ClockRate
+		sub.stream.Switch(p.now, p.header.Sequence, p.header.Timestamp, rate)
+		sub.source = p.source
+		sub.reports.next = 0 // tell the new relation of the clocks soon
+	}
+	sub.waiting = false
+	return true
+}
+
+// drop leaves a packet out of the viewer's stream.
+func (sub *Subscription) drop(p *parcel) {
+	if sub.source == p.source {
+		sub.stream.Drop(p.header.Sequence)
+	}
+}
+
+// skip leaves out a packet without payload. If it came so late that the viewer
+// has seen the gap, it gets it, lest it asks for ever.
+func (sub *Subscription) skip(p *parcel) {
+	sub.stats.DroppedPadding++
+	if sub.source != p.source || !sub.stream.Drop(p.header.Sequence) {
+		return
+	}
+	r := sub.route(p)
+	seq, ts, ok := sub.stream.Map(p.now, p.header.Sequence, p.header.Timestamp)
+	if ok && r.ok {
+		sub.send(p, outgoing{pt: r.pt, seq: seq, ts: ts, ssrc: sub.ssrc})
+	}
+}
+
+// send writes a packet and counts it.
+func (sub *Subscription) send(p *parcel, out outgoing) {
+	b, ok := p.write(sub, out)
+	if !ok {
+		sub.stats.DroppedFormat++
+		return
+	}
+	if !sub.sender.sink.WriteRTP(b) {
+		sub.stats.DroppedSink++
+		return
+	}
+	if out.repair {
+		sub.stats.RTX++
+		return
+	}
+	sub.stats.Packets++
+	sub.stats.Bytes += uint64(p.size) //nolint:gosec // never negative
+	sub.budget = min(sub.budget+len(b)/budgetShare, maxBudget)
+}
+
+// route is how the parcel's packet goes out.
+func (sub *Subscription) route(p *parcel) route {
+	if fs := p.source.input.formats; sub.routed != fs {
+		sub.routed = fs
+		sub.routes = sub.plan(fs)
+	}
+	r := sub.routes[p.format]
+	if r.change == stripRED && p.size > 0 {
+		i, ok := sub.routed.find(p.red.PrimaryType())
+		if !ok || sub.routed.list[i].red {
+			return route{}
+		}
+		r = sub.routes[i]
+		r.change = stripRED
+	}
+	return r
+}
+
+// plan finds a route for each incoming format.
+func (sub *Subscription) plan(fs *formats) []route {
+	routes := make([]route, len(fs.list))
+	var types [128]uint8
+	for i := range types {
+		types[i] = red.Unknown
+	}
+	for i := range fs.list {
+		for _, f := range sub.formats {
+			if !f.Codec.Matches(fs.list[i].Codec) {
+				continue
+			}
+			routes[i] = route{ok: true, pt: f.PayloadType, rtx: f.RTX}
+			types[fs.list[i].PayloadType&0x7f] = f.PayloadType
+			break
+		}
+	}
+	for i := range fs.list {
+		switch {
+		case !fs.list[i].red:
+		case !routes[i].ok:
+			routes[i] = route{change: stripRED}
+		default:
+			routes[i].change, routes[i].types = retype, &types
+		}
+	}
+	return routes
+}

@@ -1,0 +1,213 @@
+package track
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"lectern/sfu/codec"
+	"lectern/sfu/packet"
+)
+
+// staleAfter is how long, in ns, the current source may be silent before one
+// that it has superseded may take over again.
+const staleAfter = 2 * second
+
+// Track is one publication's audio or video. It outlives its inputs: when the
+// publisher's connector or device changes, subscriptions see one stream go on.
+type Track struct {
+	kind      codec.Kind
+	ranks     atomic.Uint64
+	keyframes keyframes
+	playing   atomic.Pointer[codec.Codec] // of what was forwarded last
+
+	// subscriptions is replaced, never changed.
+	subscriptions atomic.Pointer[[]*Subscription]
+	changing      sync.Mutex // held to replace it
+
+	mu sync.Mutex
+	// Guarded by mu.
+	closed    bool
+	current   *source // what is forwarded; nil: nothing
+	aimed     *source // what keyframes are asked of: current, or what is to follow it
+	format    int     // of current, the one forwarded last; -1: none
+	parcel    parcel
+	ignored   uint64 // packets of sources that are not current
+	malformed uint64
+}
+
+// New makes a track without inputs and subscriptions.
+func New(kind codec.Kind) *Track {
+	t := &Track{kind: kind}
+	t.subscriptions.Store(new([]*Subscription))
+	return t
+}
+
+// Kind is what the track carries.
+func (t *Track) Kind() codec.Kind { return t.kind }
+
+// Codec is the format of the packets forwarded last; of redundant audio (RED)
+// that of its primary block. ok is false before the first packet.
+func (t *Track) Codec() (c codec.Codec, ok bool) {
+	if p := t.playing.Load(); p != nil {
+		return *p, true
+	}
+	return codec.Codec{}, false
+}
+
+// RequestKeyframe asks the publisher for a keyframe. Requests are merged: within
+// 300 ms after one was sent the next waits for the end of that pause, and is
+// dropped if a keyframe comes before. Without an input it waits for one.
+func (t *Track) RequestKeyframe() {
+	if t.kind == codec.Video {
+		t.keyframes.request()
+	}
+}
+
+// Close ends the track: nothing is forwarded any more.
+func (t *Track) Close() {
+	t.mu.Lock()
+	t.closed = true
+	if t.current != nil {
+		t.current.cache.Release()
+		t.current = nil
+	}
+	t.mu.Unlock()
+	t.keyframes.close()
+}
+
+// newSource makes the source of what begins to arrive on an input.
+func (t *Track) newSource(in *Input, ssrc uint32) *source {
+	return &source{input: in, ssrc: ssrc, rank: t.ranks.Add(1)}
+}
+
+// forward gives a packet to the subscriptions. It is called by the reader of
+// the source's connector.
+func (t *Track) forward(src *source, b []byte, h *packet.Header, now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keyframes.advance(now)
+	if t.closed || src.input.ended.Load() {
+		return
+	}
+	p := &t.parcel
+	if t.isBehind(src, now) {
+		t.ignored++
+		return
+	}
+	if !p.load(src, b, h, now) {
+		t.malformed++
+		return
+	}
+	if src != t.current {
+		if !t.takeOver(src) {
+			return
+		}
+	} else if t.aimed != src && (t.aimed == nil || t.aimed.rank < src.rank) {
+		t.aim(src)
+	}
+	src.last = now
+	if p.size > 0 {
+		src.cache.Put(now, h.Sequence, b)
+		t.notePlaying()
+	}
+	if p.keyframe && t.kind == codec.Video {
+		t.keyframes.came()
+	}
+	for _, sub := range *t.subscriptions.Load() {
+		sub.forward(p)
+	}
+	t.keyframes.send()
+}
+
+// isBehind tells whether a source has been superseded by one that is alive.
+func (t *Track) isBehind(src *source, now int64) bool {
+	cur := t.current
+	return cur != nil && src.rank < cur.rank && now-cur.last < staleAfter
+}
+
+// takeOver makes the parcel's source the current one if it can begin here.
+func (t *Track) takeOver(src *source) bool {
+	// That a source comes here that is behind the one asked so far means that
+	// the latter is current, and silent.
+	if t.aimed == nil || t.aimed.rank < src.rank || t.aimed == t.current {
+		t.aim(src)
+	}
+	if !t.parcel.keyframe {
+		if t.kind == codec.Video && t.parcel.size > 0 && t.aimed == src {
+			t.keyframes.await(src)
+		}
+		return false
+	}
+	t.aim(src)
+	if t.current != nil {
+		t.current.superseded.Store(true)
+		t.current.cache.Release() // its numbers are not served any more
+	}
+	src.superseded.Store(false)
+	t.current, t.format = src, -1
+	return true
+}
+
+func (t *Track) aim(src *source) {
+	if t.aimed != src {
+		t.aimed = src
+		t.keyframes.aim(src)
+	}
+}
+
+// notePlaying keeps Codec up to date.
+func (t *Track) notePlaying() {
+	p := &t.parcel
+	f := &p.source.input.formats.list[p.format]
+	if t.format == p.format {
+		return
+	}
+	t.format = p.format
+	if f.red {
+		if i, ok := p.source.input.formats.find(p.red.PrimaryType()); ok {
+			f = &p.source.input.formats.list[i]
+		}
+	}
+	t.playing.Store(&f.Codec)
+}
+
+// detach is told that an input has ended.
+func (t *Track) detach(in *Input) {
+	t.mu.Lock()
+	if t.current != nil && t.current.input == in {
+		t.current.cache.Release()
+		t.current = nil
+	}
+	if t.aimed != nil && t.aimed.input == in {
+		t.aimed = nil
+		t.keyframes.aim(nil)
+	}
+	if s := t.parcel.source; s != nil && s.input == in {
+		t.parcel.source = nil
+	}
+	for _, sub := range *t.subscriptions.Load() {
+		sub.lose(in)
+	}
+	t.mu.Unlock()
+}
+
+func (t *Track) subscribe(sub *Subscription) {
+	t.changing.Lock()
+	defer t.changing.Unlock()
+	list := append(slices.Clip(*t.subscriptions.Load()), sub)
+	t.subscriptions.Store(&list)
+}
+
+func (t *Track) unsubscribe(sub *Subscription) {
+	t.changing.Lock()
+	defer t.changing.Unlock()
+	old := *t.subscriptions.Load()
+	list := make([]*Subscription, 0, len(old))
+	for _, s := range old {
+		if s != sub {
+			list = append(list, s)
+		}
+	}
+	t.subscriptions.Store(&list)
+}
