@@ -1,0 +1,90 @@
+package sfu
+
+import (
+	"encoding/json"
+
+	"lectern/sfu/codec"
+	"lectern/signaling/protocol"
+)
+
+// message is one message of a data channel (signaling/PROTOCOL.md section 7).
+type message struct {
+	Type string          `json:"type"`
+	Data json.RawMessage `json:"data"`
+}
+
+// The types that members say to each other. All others are negotiation.
+const (
+	typeChat  = "chat"
+	typeFile  = "file"
+	typeClose = "close"
+)
+
+// control takes a message of negotiation. The link's goroutine waits here
+// while maxControl of them are not dealt with.
+func (c *connector) control(m message) {
+	select {
+	case c.gate <- struct{}{}:
+	case <-c.done:
+		return
+	}
+	c.later(func() {
+		<-c.gate
+		c.take(m)
+	})
+}
+
+// take handles a message of negotiation. What makes no sense is not worth more
+// than a line in the log: the data channel has no way to say so.
+func (c *connector) take(m message) {
+	var err error
+	switch m.Type {
+	case protocol.EventOffer:
+		err = c.channelOffer(m.Data)
+	case protocol.EventAnswer:
+		err = c.channelAnswer(m.Data)
+	case protocol.EventGetOffer:
+		c.wanted(m.Data)
+	case typeClose:
+		err = c.plane.closed(c, m.Data)
+	default:
+		return // a type that later clients may have
+	}
+	if err != nil {
+		c.plane.log.Info("a message of the data channel cannot be used", "member", c.member.id, "type", m.Type, "err", err)
+		c.fail("the client's description cannot be used")
+	}
+}
+
+func (c *connector) channelOffer(data json.RawMessage) error {
+	if c.offers {
+		return nil // out of turn: the server offers here
+	}
+	offer, err := offerIn(data)
+	if err != nil {
+		return err
+	}
+	d, err := parse(offer, "offer")
+	if err != nil {
+		return err
+	}
+	c.takeOffer(d, overChannel)
+	return nil
+}
+
+func (c *connector) channelAnswer(data json.RawMessage) error {
+	if !c.offers || c.pending != overChannel {
+		return nil // its offer is out of date
+	}
+	answer, err := answerIn(data)
+	if err != nil {
+		return err
+	}
+	d, err := parse(answer, "answer")
+	if err != nil {
+		return err
+	}
+	return c.takeAnswer(d)
+}
+
+func kindOf(s string) (codec.Kind, bool) { return codec.ParseKind(s) }

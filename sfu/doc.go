@@ -1,0 +1,41 @@
+// Package sfu is the SFU plane: it plays every remote member towards each
+// client. It makes the offers, answers and candidates the other members would
+// have made, ends every connection itself, and forwards their RTP. It knows
+// nothing of sockets, HTTP, names, or the rules of a room.
+//
+// Its words:
+//
+//   - publication: what one member sends of one stream type, as an audio and a
+//     video track.
+//   - connector: one connection with one client, and its data channel. At an
+//     existing client there is one for each member it sees and one for each
+//     screen; the client's own publication rides on exactly one of them, its
+//     uplink.
+//   - section: one m-line of a connector.
+//
+// The rules of sfu.md (c) that a reader should know first:
+//
+//   - The server offers, except to a member that is alone when another one
+//     comes: that one is asked for an offer, because only then does a client
+//     that shares its screen offer that too. Who offered a connector first
+//     offers on it for ever; there is no glare.
+//   - At most one offer is outstanding on a connector. What changes meanwhile
+//     makes it dirty, and a dirty connector is negotiated again when the answer
+//     is in and the channel open.
+//   - A section is offered as receiving on the uplink only, so a client's
+//     tracks attach there and nowhere else. When the uplink ends, the next one
+//     gets fresh receiving sections for the tracks that wait.
+//   - Whether a member's camera is on is read from its answers, and from the
+//     packets where it is the client that offers.
+//
+// Who owns what: the control state (everything but link and box) is the room's
+// goroutine's, which calls the plane. What happens in the background is queued
+// and makes Ready readable; Drain takes it in. RTP never comes near: links hand
+// it from transport to tracks to transports.
+//
+// A design decision: descriptions are our own (sfu/description) over pion's
+// ice, dtls, srtp and sctp (sfu/transport) instead of webrtc.PeerConnection.
+// A PeerConnection has no say in directions and rewrites them from what
+// senders it has; the recipe needs the directions said freely. It also saves
+// two thirds of a PeerConnection's memory and goroutines.
+package sfu

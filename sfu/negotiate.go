@@ -1,0 +1,392 @@
+package sfu
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+
+	"lectern/sfu/codec"
+	"lectern/sfu/description"
+	"lectern/sfu/track"
+	"lectern/sfu/transport"
+	"lectern/signaling/protocol"
+)
+
+// layOut makes the sections of a connector that the server offers, in the
+// order of the existing clients' own offers.
+func (c *connector) layOut() {
+	uplink := c.publishes() != nil
+	for i, k := range []description.Kind{description.Video, description.Audio, description.Application} {
+		s := newSection(k, strconv.Itoa(i))
+		s.plays = c.source != nil && k != description.Application
+		s.recv = uplink && k != description.Application
+		c.sections = append(c.sections, s)
+	}
+}
+
+func newSection(k description.Kind, mid string) *section {
+	s := &section{kind: k, mid: mid, ssrc: randomSSRC()}
+	if k == description.Video {
+		s.rtx = randomSSRC()
+	}
+	return s
+}
+
+// becomeUplink has the client send here. Tracks that it held back while the
+// connector was offered as sending only attach to no section but a fresh one;
+// the others must be offered as receiving all the same, or the client puts a
+// later track on one of them and never sends it (sfu.md (c) 3, 4).
+func (c *connector) becomeUplink() {
+	if c.offers {
+		for _, s := range c.sections {
+			s.recv = s.kind != description.Application
+		}
+		if c.offered {
+			c.grow(description.Video)
+			c.grow(description.Audio)
+		}
+	}
+	c.change()
+}
+
+// grow adds a section for a track of the client's.
+func (c *connector) grow(k description.Kind) {
+	s := newSection(k, strconv.Itoa(len(c.sections)))
+	s.recv = true
+	c.sections = append(c.sections, s)
+}
+
+// change says that the connector's description is no longer what is wanted.
+func (c *connector) change() {
+	c.dirty = true
+	c.negotiate()
+}
+
+// negotiate makes an offer, or asks for one, if there is a reason and no other
+// one is under way.
+func (c *connector) negotiate() {
+	switch {
+	case c.ended || !c.ready || c.pending != nowhere:
+	case !c.offered:
+		if c.offers {
+			c.firstOffer()
+		}
+	case !c.dirty || !c.open:
+	case c.offers && len(c.sections) > maxSections:
+		c.plane.replace(c)
+	case c.offers:
+		c.sendChannel(protocol.EventOffer, map[string]any{"offer": c.offer()})
+		c.expect(overChannel)
+	default:
+		c.sendChannel(protocol.EventGetOffer, nil)
+		c.expect(overChannel)
+	}
+}
+
+func (c *connector) firstOffer() {
+	c.offered = true
+	d := c.offer()
+	c.pending = overSocket
+	c.plane.send(c.member.id, &protocol.RelayedOffer{
+		Remote: c.id, Offer: d, Member: c.plays, StreamType: c.stream,
+	})
+}
+
+// expect begins to wait for the client, and not for ever.
+func (c *connector) expect(w way) {
+	c.pending = w
+	c.asked++
+	asked := c.asked
+	time.AfterFunc(answerTime, func() {
+		c.later(func() {
+			if c.pending != nowhere && c.asked == asked {
+				c.pending = nowhere
+				c.fail("the client does not answer an offer")
+			}
+		})
+	})
+}
+
+// sendChannel sends a message of negotiation over the data channel.
+func (c *connector) sendChannel(event string, data any) {
+	text, err := protocol.Encode(struct {
+		Type string `json:"type"`
+		Data any    `json:"data,omitempty"`
+	}{event, data})
+	if err != nil {
+		c.plane.log.Error("encoding a message of negotiation", "err", err)
+		return
+	}
+	c.link.Send(text)
+}
+
+// restart renews the connection's addresses. The client is told over its
+// socket, as its data channel may be dead.
+func (c *connector) restart() {
+	switch {
+	case c.ended || !c.answered:
+	case c.offers:
+		c.link.Restart()
+	default:
+		// A client's offer does not restart ICE unless the client wants to.
+		c.plane.replace(c)
+	}
+}
+
+// offerRestart makes the offer of an ICE restart. Whatever was under way over
+// the channel is forgotten.
+func (c *connector) offerRestart() {
+	data, err := protocol.Encode(map[string]any{"offer": c.offer()})
+	if err != nil {
+		c.plane.log.Error("encoding an offer", "err", err)
+		return
+	}
+	c.plane.send(c.member.id, &protocol.Renegotiate{
+		Type: protocol.EventOffer, Data: data, Connector: c.remoteID, Member: c.plays,
+	})
+	c.expect(overSocket)
+}
+
+// offer is the description of what is wanted now.
+func (c *connector) offer() protocol.Description {
+	c.dirty = false
+	d := c.describe(description.ActPass)
+	uplink := c.publishes()
+	for _, s := range c.sections {
+		k, isMedia := s.kind.CodecKind()
+		if !isMedia {
+			d.Sections = append(d.Sections, application(s.mid))
+			continue
+		}
+		s.sends = s.plays && c.source.active[k]
+		s.takes = s.recv && uplink != nil
+		s.formats = description.Offered(k, c.formatsFor(k, uplink))
+		d.Sections = append(d.Sections, c.mediaSection(s, k))
+	}
+	return protocol.Description{Type: protocol.EventOffer, SDP: d.String()}
+}
+
+// formatsFor are the formats of a section: on an uplink what everybody takes,
+// elsewhere all there are.
+func (c *connector) formatsFor(k codec.Kind, uplink *publication) []codec.Codec {
+	if uplink != nil {
+		return c.plane.allowed(k)
+	}
+	return slices.DeleteFunc(codec.Preferred(), func(f codec.Codec) bool { return f.Kind != k })
+}
+
+// describe is a description of the connector without its sections.
+func (c *connector) describe(setup description.Setup) *description.Description {
+	c.version++
+	return &description.Description{
+		SessionID: c.session, Version: c.version,
+		Ufrag: c.local.Ufrag, Password: c.local.Password,
+		FingerprintHash: "sha-256", Fingerprint: c.plane.identity.fingerprint,
+		Setup: setup, Candidates: c.local.Candidates, EndOfCandidates: true,
+	}
+}
+
+func application(mid string) description.Section {
+	return description.Section{
+		Kind: description.Application, MID: mid, SCTPPort: 5000, MaxMessageSize: transport.MaxMessage,
+	}
+}
+
+// mediaSection describes one section as its fields say.
+func (c *connector) mediaSection(s *section, k codec.Kind) description.Section {
+	d := description.Section{
+		Kind: s.kind, MID: s.mid, Formats: s.formats, Extensions: extensionsOf(k),
+		Direction: description.MakeDirection(s.sends, s.takes),
+	}
+	if s.sends {
+		d.StreamID, d.TrackID, d.CNAME = c.source.streamID, c.source.trackID(k), c.source.streamID
+		d.Sources = []description.Source{{SSRC: s.ssrc, RTX: s.rtx}}
+	}
+	return d
+}
+
+// takeAnswer applies the client's answer to our last offer.
+func (c *connector) takeAnswer(d *description.Description) error {
+	if len(d.Sections) != len(c.sections) {
+		return fmt.Errorf("has %d m-lines, the offer had %d", len(d.Sections), len(c.sections))
+	}
+	for i, s := range c.sections {
+		if d.Sections[i].Kind != s.kind {
+			return fmt.Errorf("its m-line %d is of another kind than the offer's", i+1)
+		}
+	}
+	c.pending = nowhere
+	c.answered = true
+	c.link.SetExtensions(extensionIDs(d.Sections))
+	c.link.Start(remoteOf(d), transport.Role{
+		Controlling: true, DTLSClient: d.Setup == description.Passive, OpenChannel: true,
+	})
+	for _, candidate := range d.Candidates {
+		c.link.AddCandidate(candidate)
+	}
+	for i, s := range c.sections {
+		if k, isMedia := s.kind.CodecKind(); isMedia {
+			theirs := &d.Sections[i]
+			c.member.learn(k, codecsOf(s.formats), codecsOf(theirs.Formats))
+			c.settle(s, k, theirs, s.formats)
+		}
+	}
+	c.settleUplink()
+	c.negotiate()
+	c.plane.pin()
+	return nil
+}
+
+// settle has packets flow as an offer and its answer agreed. theirs is the
+// client's section, ours the formats of our own.
+func (c *connector) settle(s *section, k codec.Kind, theirs *description.Section, ours []description.Format) {
+	formats := trackFormats(theirs.Formats, ours)
+	dead := theirs.Rejected || len(formats) == 0
+	if s.takes && theirs.Direction.Sends() && !dead {
+		c.receive(s, receiving{
+			mid: s.mid, kind: k, formats: formats, sources: trackSources(theirs.Sources), track: c.publishes().tracks[k],
+		})
+	} else {
+		c.stopReceiving(s)
+	}
+	if s.sends && theirs.Direction.Receives() && !dead {
+		c.play(s, playing{
+			mid: s.mid, kind: k, formats: formats, ssrc: s.ssrc, rtx: s.rtx, cname: c.source.streamID, track: c.source.tracks[k],
+		})
+	} else {
+		c.stopPlaying(s)
+	}
+}
+
+// receive binds a section, unless it is bound just so: most negotiations are
+// about another section.
+func (c *connector) receive(s *section, r receiving) {
+	if s.receiving == nil || !reflect.DeepEqual(*s.receiving, r) {
+		s.receiving = &r
+		c.link.Receive(r)
+	}
+}
+
+func (c *connector) stopReceiving(s *section) {
+	if s.receiving != nil {
+		s.receiving = nil
+		c.link.StopReceiving(s.mid)
+	}
+}
+
+func (c *connector) play(s *section, p playing) {
+	if s.playing == nil || !reflect.DeepEqual(*s.playing, p) {
+		s.playing = &p
+		c.link.Play(p)
+	}
+}
+
+func (c *connector) stopPlaying(s *section) {
+	if s.playing != nil {
+		s.playing = nil
+		c.link.StopPlaying(s.mid)
+	}
+}
+
+// settleUplink learns from an answer what the client sends. While it is not
+// known yet whether a track that comes anew found a section, the others see
+// what they saw.
+func (c *connector) settleUplink() {
+	pub := c.publishes()
+	if pub == nil {
+		return
+	}
+	var active [2]bool
+	for k := range active {
+		kind := codec.Kind(k)
+		active[k] = c.receives(kind)
+		switch {
+		case active[k] || c.adding[k] == grown:
+			c.adding[k] = noGrowth
+		case c.adding[k] == retried:
+			c.adding[k] = grown
+			c.grow(description.KindOf(kind))
+			c.dirty = true
+			active[k] = pub.active[k]
+		}
+	}
+	c.plane.setActive(pub, active)
+}
+
+// trackFormats are the formats both sides named, by our numbers.
+func trackFormats(theirs, ours []description.Format) []track.Format {
+	var both []track.Format
+	for _, f := range theirs {
+		i := slices.IndexFunc(ours, func(o description.Format) bool { return o.PayloadType == f.PayloadType })
+		if i < 0 {
+			continue
+		}
+		rtx := ours[i].RTX
+		if f.RTX != rtx {
+			rtx = 0
+		}
+		both = append(both, track.Format{PayloadType: f.PayloadType, RTX: rtx, Codec: ours[i].Codec})
+	}
+	return both
+}
+
+func codecsOf(formats []description.Format) []codec.Codec {
+	var list []codec.Codec
+	for _, f := range formats {
+		list = append(list, f.Codec)
+	}
+	return list
+}
+
+func trackSources(sources []description.Source) []track.Source {
+	var list []track.Source
+	for _, s := range sources {
+		list = append(list, track.Source{SSRC: s.SSRC, RTX: s.RTX})
+	}
+	return list
+}
+
+func remoteOf(d *description.Description) transport.Remote {
+	r := transport.Remote{
+		Ufrag: d.Ufrag, Password: d.Password, FingerprintHash: d.FingerprintHash, Fingerprint: d.Fingerprint,
+	}
+	for _, s := range d.Sections {
+		if s.Kind == description.Application && !s.Rejected {
+			r.MaxMessageSize = s.MaxMessageSize
+		}
+	}
+	return r
+}
+
+// parse reads a description of a client's. field names it in the error.
+func parse(d protocol.Description, field string) (*description.Description, error) {
+	parsed, err := description.Parse(d.SDP)
+	if err != nil {
+		return nil, badSDP(field, err)
+	}
+	return parsed, nil
+}
+
+func badSDP(field string, err error) error {
+	return protocol.Invalid(field+".sdp", "is no session description the server can use: "+err.Error(), "不是服务器可用的会话描述："+err.Error())
+}
+
+// offerIn and answerIn are the data of messages that carry a description.
+func offerIn(data json.RawMessage) (protocol.Description, error) {
+	var m struct {
+		Offer protocol.Description `json:"offer"`
+	}
+	err := json.Unmarshal(data, &m)
+	return m.Offer, err
+}
+
+func answerIn(data json.RawMessage) (protocol.Description, error) {
+	var m struct {
+		Answer protocol.Description `json:"answer"`
+	}
+	err := json.Unmarshal(data, &m)
+	return m.Answer, err
+}

@@ -1,0 +1,312 @@
+package sfu
+
+import (
+	"log/slog"
+	"slices"
+
+	"lectern/sfu/codec"
+	"lectern/signaling/media"
+	"lectern/signaling/protocol"
+)
+
+const (
+	// maxConnectors is how many connectors one client may open. What the
+	// server opens is bounded by the room's members.
+	maxConnectors = 512
+	// maxEnded is how many ended connectors are remembered. What is still said
+	// to them while the news of their end travels is no mistake of the client.
+	maxEnded = 1024
+	// maxAsks bounds how many unanswered getOffers are remembered.
+	maxAsks = 1024
+)
+
+// ask is a getOffer: who was asked to offer to whom.
+type ask struct{ who, to protocol.MemberID }
+
+// Plane is the SFU of one room. The room's goroutine owns all of it but queue.
+type Plane struct {
+	log      *slog.Logger
+	makeLink linkMaker
+	identity identity
+	queue    *queue
+
+	members    map[protocol.MemberID]*member
+	order      []*member // oldest first
+	connectors map[protocol.ConnectorID]*connector
+	asks       map[ask]int // getOffers that no offer has followed yet
+	ended      []protocol.ConnectorID
+	out        []media.Event
+}
+
+// identity is what all descriptions of a server have in common.
+type identity struct {
+	fingerprint string // SHA-256, as in SDP
+}
+
+var _ media.Plane = (*Plane)(nil)
+
+func newPlane(log *slog.Logger, id identity, makeLink linkMaker) *Plane {
+	return &Plane{
+		log: log, makeLink: makeLink, identity: id, queue: newQueue(),
+		members:    map[protocol.MemberID]*member{},
+		connectors: map[protocol.ConnectorID]*connector{},
+		asks:       map[ask]int{},
+	}
+}
+
+// member is one client.
+type member struct {
+	id         protocol.MemberID
+	connectors []*connector // with its client, oldest first
+	user       *publication
+	display    *publication // nil while no screen is shared
+	boxes      map[protocol.MemberID]*box
+	// refuses are the formats its client was offered and did not take.
+	refuses [2][]codec.Codec
+}
+
+// boxFrom holds what another member says to this one.
+func (m *member) boxFrom(other protocol.MemberID) *box {
+	b := m.boxes[other]
+	if b == nil {
+		b = newBox()
+		m.boxes[other] = b
+	}
+	return b
+}
+
+// userConnector is the member's connector that plays another one.
+func (m *member) userConnector(plays protocol.MemberID) *connector {
+	for _, c := range m.connectors {
+		if c.stream == protocol.StreamUser && c.plays == plays {
+			return c
+		}
+	}
+	return nil
+}
+
+// own finds a connector by the client's id for it.
+func (m *member) own(id protocol.ConnectorID) *connector {
+	for _, c := range m.connectors {
+		if c.remoteID == id && id != "" {
+			return c
+		}
+	}
+	return nil
+}
+
+// Attach shows the newcomer to everybody, and everybody to the newcomer.
+func (p *Plane) Attach(id protocol.MemberID, _ []string) {
+	m := &member{id: id, boxes: map[protocol.MemberID]*box{}}
+	m.user = newPublication(m, protocol.StreamUser)
+	present := slices.Clone(p.order)
+	p.members[id] = m
+	p.order = append(p.order, m)
+	for _, other := range present {
+		p.show(other, m)
+		p.showDisplay(m, other)
+		p.show(m, other)
+	}
+}
+
+// show has a member see another one. A member that is alone, so has no
+// connector with anybody, is asked for an offer: only then does its client
+// offer the screen it may be sharing.
+func (p *Plane) show(at, other *member) {
+	if len(at.connectors) == 0 && p.order[0] == at && len(p.order) == 2 {
+		p.askFor(at.id, other.id)
+		return
+	}
+	c := p.connect(at, other.id, protocol.StreamUser, other.user)
+	if at.user.uplink == nil {
+		p.makeUplink(at.user, c)
+	}
+}
+
+// showDisplay has a member see the screen another one shares, if it does.
+func (p *Plane) showDisplay(at, other *member) {
+	if other.display != nil && at != other {
+		p.connect(at, other.id, protocol.StreamDisplay, other.display)
+	}
+}
+
+func (p *Plane) askFor(who, to protocol.MemberID) {
+	if len(p.asks) >= maxAsks {
+		for a := range p.asks {
+			if p.members[a.who] == nil || p.members[a.to] == nil {
+				delete(p.asks, a)
+			}
+		}
+	}
+	p.asks[ask{who, to}]++
+	p.send(who, &protocol.GetOffer{Member: to})
+}
+
+// answerAsk takes one outstanding getOffer back, if there is one.
+func (p *Plane) answerAsk(a ask) bool {
+	n := p.asks[a]
+	if n <= 1 {
+		delete(p.asks, a)
+	} else {
+		p.asks[a] = n - 1
+	}
+	return n > 0
+}
+
+func (p *Plane) send(to protocol.MemberID, m protocol.Outgoing) {
+	p.out = append(p.out, media.Event{To: to, Msg: m})
+}
+
+// connect begins a connector that the server offers.
+func (p *Plane) connect(at *member, plays protocol.MemberID, stream protocol.StreamType, source *publication) *connector {
+	c := p.newConnector(at, plays, stream)
+	c.source = source
+	c.layOut()
+	c.link = p.openLink(c)
+	return c
+}
+
+func (p *Plane) newConnector(at *member, plays protocol.MemberID, stream protocol.StreamType) *connector {
+	c := newConnector(p, at, plays, stream)
+	at.connectors = append(at.connectors, c)
+	p.connectors[c.id] = c
+	return c
+}
+
+// openLink makes the link of a connector. What members say to each other goes
+// over their user connectors.
+func (p *Plane) openLink(c *connector) link {
+	other := p.members[c.plays]
+	if c.stream != protocol.StreamUser || other == nil {
+		return p.makeLink(c, nil, nil)
+	}
+	return p.makeLink(c, other.boxFrom(c.member.id), c.member.boxFrom(other.id))
+}
+
+// Return mends what the drop of a socket can have broken: offers that may not
+// have arrived are made again, and if the client's address changed, its
+// connections are restarted.
+func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.ConnectorRef {
+	m := p.members[id]
+	if m == nil {
+		return nil
+	}
+	p.queue.run()
+	if how.Lossy {
+		for _, c := range slices.Clone(m.connectors) {
+			if c.offers && c.offered && !c.answered {
+				p.replace(c)
+			}
+		}
+	}
+	var refs []protocol.ConnectorRef
+	for _, c := range slices.Clone(m.connectors) {
+		if c.remoteID == "" {
+			continue
+		}
+		refs = append(refs, protocol.ConnectorRef{Connector: c.remoteID, Member: c.plays})
+		if how.Moved {
+			c.restart()
+		}
+	}
+	for _, other := range p.order {
+		if other == m || m.userConnector(other.id) != nil {
+			continue
+		}
+		if p.asks[ask{id, other.id}] > 0 {
+			p.send(id, &protocol.GetOffer{Member: other.id})
+			continue
+		}
+		p.show(m, other)
+	}
+	return refs
+}
+
+// Detach ends everything of a member, and its tiles at the others.
+func (p *Plane) Detach(id protocol.MemberID, _ []protocol.LeaveItem) {
+	m := p.members[id]
+	if m == nil {
+		return
+	}
+	p.queue.run()
+	delete(p.members, id)
+	p.order = slices.DeleteFunc(p.order, func(x *member) bool { return x == m })
+	for _, c := range slices.Clone(m.connectors) {
+		p.end(c)
+	}
+	for _, other := range p.order {
+		for _, c := range slices.Clone(other.connectors) {
+			if c.plays == id && !c.carriesDisplay() {
+				p.end(c)
+				p.tellGone(c)
+			}
+		}
+		if b := other.boxes[id]; b != nil {
+			b.close()
+			delete(other.boxes, id)
+		}
+	}
+	for _, b := range m.boxes {
+		b.close()
+	}
+	m.user.close()
+	if m.display != nil {
+		m.display.close()
+	}
+	p.pin()
+}
+
+// tellGone tells the client that its connector has no other end any more. An
+// answer that comes for it later is told the same.
+func (p *Plane) tellGone(c *connector) {
+	if c.remoteID != "" {
+		p.send(c.member.id, &protocol.ConnectorGone{Connector: c.remoteID, Member: c.plays})
+	}
+}
+
+// end forgets a connector and lets its member's publication go on elsewhere.
+func (p *Plane) end(c *connector) {
+	if c.ended {
+		return
+	}
+	c.end()
+	delete(p.connectors, c.id)
+	c.member.connectors = slices.DeleteFunc(c.member.connectors, func(x *connector) bool { return x == c })
+	if len(p.ended) == maxEnded {
+		p.ended = slices.Delete(p.ended, 0, maxEnded/2)
+	}
+	p.ended = append(p.ended, c.id)
+	if pub := c.member.user; pub.uplink == c {
+		p.moveUplink(pub)
+	}
+}
+
+// Ready is readable when something happened in the background.
+func (p *Plane) Ready() <-chan struct{} { return p.queue.ready }
+
+// Drain gives what is to be sent since the last call.
+func (p *Plane) Drain() []media.Event {
+	p.queue.run()
+	out := p.out
+	p.out = nil
+	return out
+}
+
+// Close ends all connectors.
+func (p *Plane) Close() error {
+	p.queue.close()
+	for _, c := range p.connectors {
+		c.end()
+	}
+	for _, m := range p.order {
+		for _, b := range m.boxes {
+			b.close()
+		}
+		m.user.close()
+		if m.display != nil {
+			m.display.close()
+		}
+	}
+	p.members, p.order, p.connectors = nil, nil, nil
+	return nil
+}

@@ -1,0 +1,131 @@
+package sfu
+
+import (
+	"crypto/rand"
+	"slices"
+
+	"lectern/sfu/codec"
+	"lectern/sfu/track"
+	"lectern/signaling/protocol"
+)
+
+// publication is what one member sends of one stream type.
+type publication struct {
+	owner    *member
+	stream   protocol.StreamType
+	streamID string // the msid of both tracks, on every connector that plays it
+	uplink   *connector
+	tracks   [2]*track.Track // by codec.Kind
+	active   [2]bool         // whether the client sends it; by codec.Kind
+}
+
+func newPublication(owner *member, stream protocol.StreamType) *publication {
+	return &publication{
+		owner: owner, stream: stream, streamID: rand.Text(),
+		tracks: [2]*track.Track{track.New(codec.Audio), track.New(codec.Video)},
+	}
+}
+
+// trackID is the second half of a track's msid.
+func (pub *publication) trackID(k codec.Kind) string { return pub.streamID + "-" + k.String() }
+
+func (pub *publication) close() {
+	for _, t := range pub.tracks {
+		t.Close()
+	}
+}
+
+// makeUplink has a publication ride on a connector.
+func (p *Plane) makeUplink(pub *publication, c *connector) {
+	pub.uplink = c
+	c.becomeUplink()
+}
+
+// moveUplink finds another connector for a member's camera and microphone
+// when the one they rode on has ended. The tracks go on, and with them what
+// the others see.
+func (p *Plane) moveUplink(pub *publication) {
+	pub.uplink = nil
+	var next *connector
+	for _, c := range pub.owner.connectors {
+		if c.stream != protocol.StreamUser {
+			continue
+		}
+		if next == nil || c.connected && !next.connected {
+			next = c
+		}
+	}
+	if next == nil {
+		p.setActive(pub, [2]bool{})
+		return
+	}
+	p.makeUplink(pub, next)
+}
+
+// setActive takes in which of its tracks a member sends now, and shows it to
+// those who see it.
+func (p *Plane) setActive(pub *publication, active [2]bool) {
+	if pub.active == active {
+		return
+	}
+	pub.active = active
+	for _, m := range p.order {
+		for _, c := range m.connectors {
+			if c.source == pub {
+				c.change()
+			}
+		}
+	}
+}
+
+// allowed are the formats that every client takes, most wanted first: one
+// upload serves them all. Clients that have no format in common with the others
+// see what they can.
+func (p *Plane) allowed(k codec.Kind) []codec.Codec {
+	preferred := codec.Preferred()
+	preferred = slices.DeleteFunc(preferred, func(c codec.Codec) bool { return c.Kind != k })
+	all := slices.DeleteFunc(slices.Clone(preferred), func(c codec.Codec) bool {
+		for _, m := range p.order {
+			if slices.ContainsFunc(m.refuses[k], c.Matches) {
+				return true
+			}
+		}
+		return false
+	})
+	if len(all) == 0 {
+		return preferred
+	}
+	return all
+}
+
+// learn takes in which of the formats offered a client took. What one of its
+// descriptions has, it takes. One that takes none only has no use for the
+// section.
+func (m *member) learn(k codec.Kind, offered, taken []codec.Codec) {
+	if len(taken) == 0 {
+		return
+	}
+	m.refuses[k] = slices.DeleteFunc(m.refuses[k], func(c codec.Codec) bool { return slices.ContainsFunc(taken, c.Matches) })
+	for _, c := range offered {
+		if !slices.ContainsFunc(taken, c.Matches) && !slices.ContainsFunc(m.refuses[k], c.Matches) {
+			m.refuses[k] = append(m.refuses[k], c)
+		}
+	}
+}
+
+// pin renegotiates the uplinks whose format not everybody takes any more.
+func (p *Plane) pin() {
+	for _, k := range []codec.Kind{codec.Audio, codec.Video} {
+		allowed := p.allowed(k)
+		for _, m := range p.order {
+			for _, pub := range []*publication{m.user, m.display} {
+				if pub == nil || pub.uplink == nil {
+					continue
+				}
+				if now, ok := pub.tracks[k].Codec(); ok && !slices.ContainsFunc(allowed, now.Matches) {
+					pub.uplink.change()
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package sfu
+
+import (
+	"errors"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"lectern/sfu/transport"
+	"lectern/signaling/media"
+)
+
+// Config says where media comes in.
+type Config struct {
+	Port      int          // UDP; 0: an ephemeral one
+	Listen    netip.Addr   // address to bind; the zero value is all
+	Addresses []netip.Addr // what clients are told instead of this machine's addresses
+	Logger    *slog.Logger // nil: nothing is logged
+}
+
+// Server is what the SFU planes of all rooms share: the UDP port, the
+// certificate and the clock. Its methods may be called concurrently.
+type Server struct {
+	endpoint *transport.Endpoint
+	clock    *clock
+	log      *slog.Logger
+	counters counters
+}
+
+// counters count what is not worth a line in the log each.
+type counters struct {
+	badMessages  atomic.Uint64 // of data channels, that are no JSON text
+	lostMessages atomic.Uint64 // that their receiver did not take in time
+}
+
+// New opens the port. The server runs until Close.
+func New(c Config) (*Server, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	e, err := transport.Listen(transport.Config{Port: c.Port, Listen: c.Listen, Addresses: c.Addresses, Logger: c.Logger})
+	if err != nil {
+		return nil, err
+	}
+	return &Server{endpoint: e, clock: startClock(), log: c.Logger}, nil
+}
+
+// Port is the UDP port.
+func (s *Server) Port() int { return s.endpoint.Port() }
+
+// Addresses are those that clients are told, most useful first.
+func (s *Server) Addresses() []netip.Addr { return s.endpoint.Addresses() }
+
+// NewPlane makes the plane of one room. log names the room.
+func (s *Server) NewPlane(log *slog.Logger) media.Plane {
+	r := &roomPlane{}
+	r.Plane = newPlane(log, identity{s.endpoint.Fingerprint()}, func(e events, in, out *box) link {
+		return s.newSession(e, in, out, &r.running)
+	})
+	return r
+}
+
+// Close closes the port, after the planes were closed.
+func (s *Server) Close() error {
+	s.clock.stop()
+	return s.endpoint.Close()
+}
+
+// roomPlane is a Plane with the goroutines of its sessions.
+type roomPlane struct {
+	*Plane
+	running sync.WaitGroup
+}
+
+// closeTime bounds how long a room that ends waits for its connections to say
+// goodbye.
+const closeTime = 5 * time.Second
+
+var errCloseTime = errors.New("sfu: connections do not end")
+
+// Close ends all connectors and waits for their goroutines.
+func (r *roomPlane) Close() error {
+	err := r.Plane.Close()
+	ended := make(chan struct{})
+	go func() { // ends with the sessions
+		r.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return err
+	case <-time.After(closeTime):
+		return errCloseTime
+	}
+}
+
+// tickEvery is how often reports, retransmission requests and feedback are
+// looked after.
+const tickEvery = 25 * time.Millisecond
+
+// clock drives what sessions do by time: one goroutine for all of them.
+type clock struct {
+	ending chan struct{}
+	ended  chan struct{}
+
+	mu sync.Mutex
+	// Guarded by mu.
+	sessions []*session
+}
+
+func startClock() *clock {
+	c := &clock{ending: make(chan struct{}), ended: make(chan struct{})}
+	go c.run() // until stop
+	return c
+}
+
+func (c *clock) run() {
+	defer close(c.ended)
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	var now []*session
+	for {
+		select {
+		case <-ticker.C:
+		case <-c.ending:
+			return
+		}
+		c.mu.Lock()
+		now = append(now[:0], c.sessions...)
+		c.mu.Unlock()
+		for _, s := range now {
+			s.tick(transport.Now())
+		}
+		clear(now)
+	}
+}
+
+func (c *clock) add(s *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sessions = append(c.sessions, s)
+}
+
+func (c *clock) remove(s *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(c.sessions, s); i >= 0 {
+		last := len(c.sessions) - 1
+		c.sessions[i], c.sessions[last] = c.sessions[last], nil
+		c.sessions = c.sessions[:last]
+	}
+}
+
+func (c *clock) stop() {
+	close(c.ending)
+	<-c.ended
+}

@@ -1,0 +1,369 @@
+package sfu
+
+import (
+	"encoding/json"
+	"errors"
+	"sync"
+
+	"lectern/sfu/track"
+	"lectern/sfu/transport"
+)
+
+// session is the link of a real connector: a transport with the two halves of
+// its media, and what waits for its data channel.
+//
+// Goroutines, besides the transport's: one that does what the plane wants, in
+// order, and one that writes to the data channel. Each is there only while it
+// has something to do; begin starts both, and the plane waits for them.
+type session struct {
+	// Set at construction.
+	server  *Server
+	events  events
+	in, out *box // nil on connectors over which members do not talk
+	running *sync.WaitGroup
+	done    chan struct{} // closed by Close
+
+	// Owned by the goroutine that does what the plane wants; set before the
+	// transport calls back.
+	transport *transport.Transport
+	receiver  *track.Receiver
+	sender    *track.Sender
+	inputs    map[string]*track.Input
+	plays     map[string]*track.Subscription
+
+	mu sync.Mutex
+	// Guarded by mu.
+	work    []func()
+	working bool
+	closed  bool
+	channel *transport.Channel
+	writing bool
+	talk    [][]byte // negotiation that waits for the channel
+}
+
+var (
+	_ link              = (*session)(nil)
+	_ transport.Handler = (*session)(nil)
+)
+
+func (s *Server) newSession(e events, in, out *box, running *sync.WaitGroup) *session {
+	l := &session{
+		server: s, events: e, in: in, out: out, running: running, done: make(chan struct{}),
+		inputs: map[string]*track.Input{}, plays: map[string]*track.Subscription{},
+	}
+	l.do(l.open)
+	return l
+}
+
+// begin runs a goroutine of the session's; s.mu is held.
+func (s *session) begin(run func()) {
+	s.running.Add(1)
+	go func() {
+		defer s.running.Done()
+		run()
+	}()
+}
+
+// do has something done after all that was wanted before.
+func (s *session) do(work func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.work = append(s.work, work)
+	s.workOn()
+}
+
+// workOn sees to it that what is wanted gets done; s.mu is held.
+func (s *session) workOn() {
+	if !s.working {
+		s.working = true
+		s.begin(s.run)
+	}
+}
+
+func (s *session) run() {
+	for {
+		s.mu.Lock()
+		if len(s.work) == 0 {
+			s.working = false
+			s.mu.Unlock()
+			return
+		}
+		work := s.work[0]
+		s.work = s.work[1:]
+		s.mu.Unlock()
+		work()
+	}
+}
+
+func (s *session) open() {
+	t, err := s.server.endpoint.New(s)
+	if err != nil {
+		s.events.opened(transport.Local{}, err)
+		return
+	}
+	s.transport = t
+	s.receiver, s.sender = track.NewReceiver(t), track.NewSender(t)
+	s.server.clock.add(s)
+	s.tell()
+}
+
+// tell gives the plane this side of the connection.
+func (s *session) tell() {
+	local, err := s.transport.Local()
+	s.events.opened(local, err)
+}
+
+// with does something with the transport, if there is one.
+func (s *session) with(work func()) {
+	s.do(func() {
+		if s.transport != nil {
+			work()
+		}
+	})
+}
+
+func (s *session) Start(r transport.Remote, role transport.Role) {
+	s.with(func() {
+		if err := s.transport.Start(r, role); err != nil {
+			s.server.log.Debug("a media connection does not start", "err", err)
+			s.events.stateChanged(transport.Failed)
+		}
+	})
+}
+
+func (s *session) AddCandidate(candidate string) {
+	s.with(func() {
+		if err := s.transport.AddCandidate(candidate); err != nil {
+			s.server.log.Debug("a candidate cannot be used", "err", err)
+		}
+	})
+}
+
+func (s *session) Restart() {
+	s.with(func() {
+		if err := s.transport.Restart(); err != nil {
+			s.server.log.Debug("a media connection does not restart", "err", err)
+			return
+		}
+		s.tell()
+	})
+}
+
+func (s *session) SetExtensions(ids track.Extensions) {
+	s.with(func() {
+		s.receiver.SetExtensions(ids)
+		s.sender.SetExtensions(ids)
+	})
+}
+
+func (s *session) Receive(r receiving) {
+	s.with(func() {
+		old := s.inputs[r.mid]
+		s.inputs[r.mid] = s.receiver.Bind(track.SectionConfig{
+			MID: r.mid, Kind: r.kind, Formats: r.formats, Sources: r.sources, Track: r.track,
+			OnFirst: func() { s.events.flowing(r.kind) },
+		})
+		if old != nil {
+			old.Close()
+		}
+	})
+}
+
+func (s *session) StopReceiving(mid string) {
+	s.with(func() {
+		if in := s.inputs[mid]; in != nil {
+			delete(s.inputs, mid)
+			in.Close()
+		}
+	})
+}
+
+func (s *session) Play(p playing) {
+	s.with(func() {
+		if sub := s.plays[p.mid]; sub != nil {
+			sub.SetFormats(p.formats)
+			return
+		}
+		s.plays[p.mid] = s.sender.Subscribe(track.SubscriptionConfig{
+			Track: p.track, MID: p.mid, SSRC: p.ssrc, RTXSSRC: p.rtx, CNAME: p.cname, Formats: p.formats,
+		})
+	})
+}
+
+func (s *session) StopPlaying(mid string) {
+	s.with(func() {
+		if sub := s.plays[mid]; sub != nil {
+			delete(s.plays, mid)
+			sub.Close()
+		}
+	})
+}
+
+// Close ends the session. What is wanted and not done yet is forgotten.
+func (s *session) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	close(s.done)
+	s.work = append(s.work[:0], s.shutDown)
+	s.talk, s.channel = nil, nil
+	s.workOn()
+}
+
+func (s *session) shutDown() {
+	if s.out != nil {
+		s.out.untake(s)
+	}
+	if s.transport == nil {
+		return
+	}
+	s.server.clock.remove(s)
+	s.transport.Close()
+	s.receiver.Close()
+	s.sender.Close()
+}
+
+// tick is called by the server's clock.
+func (s *session) tick(now int64) {
+	s.receiver.Tick(now)
+	s.sender.Tick(now)
+}
+
+// StateChanged is called by the transport, as all that follow.
+func (s *session) StateChanged(state transport.State) {
+	if state == transport.Connected {
+		s.sender.Start()
+	}
+	s.events.stateChanged(state)
+}
+
+// RTP takes a packet from the client.
+func (s *session) RTP(packet []byte, arrived int64) { s.receiver.RTP(packet, arrived) }
+
+// RTCP takes a report from the client. Each half looks for what is its own.
+func (s *session) RTCP(packet []byte, arrived int64) {
+	s.receiver.RTCP(packet, arrived)
+	s.sender.RTCP(packet, arrived)
+}
+
+// Open says that the data channel is open.
+func (s *session) Open(c *transport.Channel) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.channel = c
+	s.mu.Unlock()
+	if s.out != nil {
+		s.out.take(s, s.kick)
+	}
+	s.events.channelOpened()
+	s.kick()
+}
+
+// Shut says that the data channel is no more.
+func (s *session) Shut() {
+	if s.out != nil {
+		s.out.untake(s)
+	}
+	s.mu.Lock()
+	ours := s.channel == nil // closed by us, or reported already
+	s.channel = nil
+	s.mu.Unlock()
+	if !ours {
+		s.events.channelClosed()
+	}
+}
+
+// Message takes one message of the data channel. Binary ones and what is no
+// JSON object mean nothing to any client.
+func (s *session) Message(data []byte, isText bool) {
+	var m message
+	if !isText || json.Unmarshal(data, &m) != nil {
+		s.server.counters.badMessages.Add(1)
+		return
+	}
+	switch m.Type {
+	case typeChat, typeFile:
+		if s.in == nil {
+			return
+		}
+		if err := s.in.push(data, s.done); errors.Is(err, errBoxSlow) {
+			s.server.counters.lostMessages.Add(1)
+			s.in.clear()
+		}
+	default:
+		m.Data = append(json.RawMessage(nil), m.Data...)
+		s.events.control(m)
+	}
+}
+
+// Send queues a message of negotiation.
+func (s *session) Send(text []byte) {
+	s.mu.Lock()
+	if !s.closed {
+		s.talk = append(s.talk, text)
+	}
+	s.mu.Unlock()
+	s.kick()
+}
+
+// kick has what waits written, if it can be.
+func (s *session) kick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.channel == nil || s.writing || s.closed || len(s.talk) == 0 && (s.out == nil || s.out.empty()) {
+		return
+	}
+	s.writing = true
+	s.begin(s.write)
+}
+
+func (s *session) write() {
+	for {
+		c, text := s.next()
+		if c == nil {
+			return
+		}
+		err := c.Send(text)
+		if err == nil || errors.Is(err, transport.ErrTooLarge) {
+			continue
+		}
+		s.mu.Lock()
+		reported := s.channel == nil
+		s.channel, s.writing = nil, false
+		s.mu.Unlock()
+		if !reported {
+			s.events.channelClosed()
+		}
+		return
+	}
+}
+
+// next is what is written next; negotiation goes before what members say, which
+// may be a long file. Without a channel writing ends.
+func (s *session) next() (*transport.Channel, []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.channel != nil {
+		if len(s.talk) > 0 {
+			text := s.talk[0]
+			s.talk = s.talk[1:]
+			return s.channel, text
+		}
+		if s.out != nil {
+			if text := s.out.pop(); text != nil {
+				return s.channel, text
+			}
+		}
+	}
+	s.writing = false
+	return nil, nil
+}
