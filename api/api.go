@@ -70,7 +70,7 @@ func New(o Options) (http.Handler, error) {
 		r.Handle("/ws", s.WS)
 	}
 	r.Group(func(r chi.Router) {
-		r.Use(securityHeaders)
+		r.Use(limitAnswer, securityHeaders)
 		r.Get("/healthz", s.healthz)
 		r.Get("/readyz", s.readyz)
 		r.Get("/version", s.version)

@@ -142,6 +142,18 @@ func recoverPanics(log *slog.Logger) func(http.Handler) http.Handler {
 	}
 }
 
+// answerTime is how long a client may take to read an answer. Without a limit
+// who never reads would hold a goroutine for ever. Sockets have their own.
+const answerTime = 2 * time.Minute
+
+func limitAnswer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// net/http lifts it after the answer.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
+		next.ServeHTTP(w, r)
+	})
+}
+
 // contentSecurityPolicy allows what a call needs and nothing from elsewhere:
 // pictures and media that the page itself made, and WebSockets, which older
 // Safari does not count as 'self'.
