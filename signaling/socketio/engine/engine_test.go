@@ -249,60 +249,6 @@ func TestDeadlineOnArrival(t *testing.T) {
 	})
 }
 
-func TestTwoPolls(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, engine.Options{})
-		query, r := b.open()
-		first := make(chan string)
-		go func() {
-			_, body := b.do("GET", query, "")
-			first <- body
-		}()
-		synctest.Wait()
-		b.want(400, "", "GET", query, "")
-		if got := <-first; got != "1" {
-			t.Errorf("the waiting poll got %q", got)
-		}
-		<-r.closed
-		b.want(400, "", "GET", query, "")
-	})
-}
-
-func TestTwoPosts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, engine.Options{})
-		query, r := b.open()
-		body, writer := io.Pipe()
-		first := make(chan int)
-		go func() {
-			status, _ := b.doWith(t.Context(), "POST", query, body)
-			first <- status
-		}()
-		synctest.Wait()
-		b.want(400, "", "POST", query, "4second")
-		_ = writer.Close()
-		<-first
-		<-r.closed
-	})
-}
-
-func TestPollGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, engine.Options{})
-		query, r := b.open()
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() {
-			synctest.Wait()
-			cancel()
-		}()
-		b.doWith(ctx, "GET", query, nil)
-		if <-r.closed {
-			t.Error("a poll given up counts as an orderly end")
-		}
-		b.want(400, "", "GET", query, "")
-	})
-}
-
 func TestClientCloses(t *testing.T) {
 	for _, order := range []string{"while polling", "before the poll"} {
 		t.Run(order, func(t *testing.T) {

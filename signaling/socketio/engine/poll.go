@@ -9,7 +9,9 @@ import (
 	"time"
 )
 
-// bodyTime is how long a client may take to send a POST's body.
+// bodyTime is how long a client may take to send a POST's body, or to take the
+// answer to a poll. Without a limit who never reads would hold a goroutine and
+// the answer for ever.
 const bodyTime = 30 * time.Second
 
 // poll is a GET that waits.
@@ -127,9 +129,11 @@ func (s *Session) answerPoll(w http.ResponseWriter, body []byte) {
 	header.Set("Content-Type", "text/plain; charset=UTF-8")
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Length", strconv.Itoa(len(body)))
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(bodyTime)) // net/http lifts it after the answer
 	_, err := w.Write(body)
 	if err == nil {
-		err = http.NewResponseController(w).Flush()
+		err = control.Flush()
 	}
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		s.end(false)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,7 +41,7 @@ type Session struct {
 	queued      int    // bytes in queue and in the writer's hands
 	writing     bool   // flush runs
 	closing     bool   // nothing more is queued; flush says goodbye
-	goodbyeWith []byte // the close frame's payload; nil: a normal closure
+	goodbyeWith []byte // the close frame's payload, when closing
 	ended       bool
 
 	farewell byte // what the last poll of an ended session gets; 0: none
@@ -110,6 +111,17 @@ func (s *Session) enqueue(packet []byte) {
 	}
 }
 
+const reasonShutdown = "shutdown"
+
+// closeFrame is the payload of a close frame; a control frame has at most 125
+// bytes (RFC 6455 section 5.5), two of them the code.
+func closeFrame(code int, reason string) []byte {
+	if len(reason) > 123 {
+		reason = strings.ToValidUTF8(reason[:123], "")
+	}
+	return websocket.FormatCloseMessage(code, reason)
+}
+
 // Close ends the session. What is queued is sent first. The client comes back
 // by itself, unless it was told to stay away.
 func (s *Session) Close(reason string) {
@@ -120,6 +132,11 @@ func (s *Session) Close(reason string) {
 	}
 	s.handler.options.Logger.Debug("closing a session", "reason", reason)
 	s.closing = true
+	code := websocket.ClosePolicyViolation
+	if reason == reasonShutdown {
+		code = websocket.CloseGoingAway
+	}
+	s.goodbyeWith = closeFrame(code, reason)
 	switch {
 	case s.ws != nil:
 		s.startFlush()
@@ -136,7 +153,7 @@ func (s *Session) shutdown() {
 	if begun {
 		s.receiver.Closing()
 	}
-	s.Close("shutdown")
+	s.Close(reasonShutdown)
 }
 
 // end ends the session at once, without a word to a client that does not wait

@@ -140,20 +140,20 @@ func (s *Session) readAll(ws *websocket.Conn) {
 		}
 		if kind != websocket.TextMessage {
 			s.violate("invalid", errBinary.Error())
-			s.closeFrame(ws, websocket.CloseUnsupportedData, errBinary.Error())
+			s.closeWith(ws, websocket.CloseUnsupportedData, errBinary.Error())
 			return
 		}
 		goesOn, err := s.takeFrame(frame)
 		switch {
 		case err == nil && goesOn:
 		case errors.Is(err, errTooLarge):
-			s.closeFrame(ws, websocket.CloseMessageTooBig, err.Error())
+			s.closeWith(ws, websocket.CloseMessageTooBig, err.Error())
 			return
 		case errors.Is(err, errUTF8):
-			s.closeFrame(ws, websocket.CloseInvalidFramePayloadData, err.Error())
+			s.closeWith(ws, websocket.CloseInvalidFramePayloadData, err.Error())
 			return
 		case err != nil:
-			s.closeFrame(ws, websocket.CloseProtocolError, err.Error())
+			s.closeWith(ws, websocket.CloseProtocolError, err.Error())
 			return
 		default:
 			s.end(true)
@@ -190,12 +190,12 @@ func (s *Session) orderly(err error) bool {
 		websocket.CloseGoingAway, websocket.CloseNoStatusReceived)
 }
 
-// closeFrame ends the session with a reason, after what is queued.
-func (s *Session) closeFrame(ws *websocket.Conn, code int, reason string) {
+// closeWith ends the session with a reason, after what is queued.
+func (s *Session) closeWith(ws *websocket.Conn, code int, reason string) {
 	s.mu.Lock()
 	if !s.closing && !s.ended {
 		s.closing = true
-		s.goodbyeWith = websocket.FormatCloseMessage(code, reason)
+		s.goodbyeWith = closeFrame(code, reason)
 		s.startFlush()
 	}
 	s.mu.Unlock()
@@ -263,9 +263,6 @@ func (s *Session) goodbye(ws *websocket.Conn) {
 	s.mu.Lock()
 	frame := s.goodbyeWith
 	s.mu.Unlock()
-	if frame == nil {
-		frame = websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-	}
 	deadline := time.Now().Add(closeTime)
 	if ws.WriteControl(websocket.CloseMessage, frame, deadline) != nil {
 		s.end(true)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 
@@ -77,7 +78,7 @@ func (c *wsClient) wantEnd(code int) {
 		switch {
 		case err == nil:
 			continue
-		case code == 0, errors.As(err, &closed) && closed.Code == code && (closed.Text != "" || code == websocket.CloseNormalClosure):
+		case code == 0, errors.As(err, &closed) && closed.Code == code && closed.Text != "" && utf8.ValidString(closed.Text):
 		default:
 			c.t.Errorf("the connection ended with %v, want %d and a reason", err, code)
 		}
@@ -151,9 +152,9 @@ func TestServerClosesWebSocket(t *testing.T) {
 	c.receive()
 	r := b.last()
 	r.session.Send([]byte("4last words"))
-	r.session.Close("test")
+	r.session.Close(strings.Repeat("原因", 100)) // longer than a close frame may be
 	c.want("4last words")
-	c.wantEnd(websocket.CloseNormalClosure)
+	c.wantEnd(websocket.ClosePolicyViolation)
 	if !<-r.closed {
 		t.Error("the server's own close counts as a broken connection")
 	}
@@ -332,7 +333,7 @@ func TestClose(t *testing.T) {
 	probing.want("3probe")
 
 	go b.close()
-	c.wantEnd(websocket.CloseNormalClosure)
+	c.wantEnd(websocket.CloseGoingAway)
 	probing.wantEnd(0)
 	if body := <-answered; body != "1" {
 		t.Errorf("the waiting poll got %q", body)
