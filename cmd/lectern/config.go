@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,6 +29,8 @@ type Config struct {
 	PingTimeout  time.Duration
 	Origins      []string
 	ICEServers   []string
+	RTCPort      int
+	RTCIPs       []string
 	TLS          string
 	TLSCert      string
 	TLSKey       string
@@ -43,6 +46,7 @@ func Default() Config {
 		Mode:         "auto",
 		Grace:        15 * time.Second,
 		MaxMembers:   100,
+		RTCPort:      7882,
 		PingInterval: 25 * time.Second,
 		PingTimeout:  20 * time.Second,
 		TLS:          "off",
@@ -67,9 +71,6 @@ func (c Config) Validate() error {
 	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
 		return bad("listen", "%q is not a port: it is 0 to 65535, and 0 takes any free one", port)
 	}
-	if c.Mode == "sfu" {
-		return bad("mode", "sfu is not possible: this build has no SFU; use auto or p2p")
-	}
 	type choice struct {
 		key, value string
 		of         []string
@@ -93,6 +94,11 @@ func (c Config) Validate() error {
 	for _, s := range c.ICEServers {
 		if _, err := parseICEServer(s); err != nil {
 			return bad("ice-server", "%v", err)
+		}
+	}
+	for _, s := range c.RTCIPs {
+		if a, err := netip.ParseAddr(s); err != nil || a.IsUnspecified() || a.Zone() != "" {
+			return bad("rtc-ip", "%q is not the IP address of a machine: write 203.0.113.7 or 2001:db8::7", s)
 		}
 	}
 	switch files := c.TLSCert != "" || c.TLSKey != ""; {
@@ -120,6 +126,9 @@ func (c Config) validateNumbers() error {
 	}
 	if c.MaxMembers < 0 || c.MaxMembers > 100_000 {
 		return bad("max-members", "%d is out of range: it is 1 to 100000, or 0 for no limit", c.MaxMembers)
+	}
+	if c.RTCPort < 0 || c.RTCPort > 65535 {
+		return bad("rtc-port", "%d is not a port: it is 1 to 65535, or 0 for any free one", c.RTCPort)
 	}
 	return nil
 }
@@ -181,6 +190,17 @@ func (c Config) iceServers() []protocol.ICEServer {
 	for _, s := range c.ICEServers {
 		if server, err := parseICEServer(s); err == nil {
 			list = append(list, server)
+		}
+	}
+	return list
+}
+
+// rtcAddresses are what the clients are told; Validate has passed.
+func (c Config) rtcAddresses() []netip.Addr {
+	var list []netip.Addr
+	for _, s := range c.RTCIPs {
+		if a, err := netip.ParseAddr(s); err == nil {
+			list = append(list, a.Unmap())
 		}
 	}
 	return list

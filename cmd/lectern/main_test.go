@@ -219,7 +219,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"version"}, 0, "lectern devel", ""},
 		{[]string{"--help"}, 0, "Lectern serves video rooms", ""},
 		{[]string{"--tls", "off", "-h"}, 0, "Lectern serves video rooms", ""},
-		{[]string{"--mode", "sfu"}, 2, "", "lectern: --mode: sfu is not possible: this build has no SFU"},
+		{[]string{"--mode", "mesh"}, 2, "", "lectern: --mode: \"mesh\" is not possible"},
 		{[]string{"--tls", "files", "--tls-cert", "no.pem", "--tls-key", "no.pem"}, 1, "", "lectern: tls: stat no.pem"},
 	}
 	for _, c := range cases {

@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"lectern/api"
+	"lectern/sfu"
 	"lectern/signaling/conn"
 	"lectern/signaling/media"
 	"lectern/signaling/p2p"
+	"lectern/signaling/protocol"
 	"lectern/signaling/room"
 	"lectern/signaling/socketio"
 	"lectern/signaling/wsjson"
@@ -73,6 +75,7 @@ type server struct {
 	cfg        Config
 	log        *slog.Logger
 	hub        *room.Hub
+	sfu        *sfu.Server // nil unless the mode is sfu
 	transports []transport
 	certs      certificates // nil without TLS
 	http       *http.Server
@@ -100,6 +103,11 @@ func newServer(cfg Config, log *slog.Logger) (*server, error) {
 	}
 	if s.certs, err = newCertificates(cfg, log); err != nil {
 		return nil, err
+	}
+	if cfg.Mode == "sfu" {
+		if s.sfu, err = sfu.New(sfu.Config{Port: cfg.RTCPort, Addresses: cfg.rtcAddresses(), Logger: log}); err != nil {
+			return nil, rtcError(cfg.RTCPort, err)
+		}
 	}
 	s.hub = room.NewHub(s.roomSettings(), log)
 	conns := conn.NewServer(s.hub, conn.Options{Log: log})
@@ -146,9 +154,32 @@ func (s *server) roomSettings() room.Settings {
 		MaxMembers: s.cfg.MaxMembers,
 		ICEServers: s.cfg.iceServers(),
 		Version:    buildVersion(),
-		NewPlane:   func() media.Plane { return p2p.New() },
+		Mode:       s.mode(),
+		NewPlane:   s.newPlane,
 		NewToken:   rand.Text,
 	}
+}
+
+func (s *server) mode() protocol.Mode {
+	if s.sfu != nil {
+		return protocol.ModeSFU
+	}
+	return protocol.ModeP2P
+}
+
+func (s *server) newPlane() media.Plane {
+	if s.sfu != nil {
+		return s.sfu.NewPlane(s.log)
+	}
+	return p2p.New()
+}
+
+// rtcError says what to do about a port that cannot be had.
+func rtcError(port int, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("UDP port %d is in use: stop the program that uses it, or choose another with --rtc-port PORT", port)
+	}
+	return err
 }
 
 func (s *server) ready() error {
@@ -236,6 +267,9 @@ func (s *server) closeHub() {
 	ended := make(chan struct{})
 	go func() {
 		s.hub.Close()
+		if s.sfu != nil {
+			_ = s.sfu.Close()
+		}
 		close(ended)
 	}()
 	select {

@@ -41,7 +41,7 @@ func settings() []setting {
 		text("listen", "ADDRESS", "Address and port to serve on; without a host, on all addresses.",
 			func(c *Config) *string { return &c.Listen }),
 		text("mode", "auto|p2p|sfu", "What carries the media. p2p: the clients connect to each other. "+
-			"auto: the server's choice, which is p2p in this build. sfu: not in this build.",
+			"sfu: each client sends once, to the server, which forwards. auto: the server's choice, which is p2p in this build.",
 			func(c *Config) *string { return &c.Mode }),
 		duration("grace", "How long a member whose connection dropped keeps its place.",
 			func(c *Config) *time.Duration { return &c.Grace }),
@@ -58,6 +58,11 @@ func settings() []setting {
 			"turn:user:secret@host:port?transport=udp (also stuns:, turns:; percent-encode : @ and , in user and secret). "+
 			"Default: none, which is enough in one network; across the internet clients need at least STUN.",
 			func(c *Config) *[]string { return &c.ICEServers }),
+		integer("rtc-port", "UDP port for all media of mode=sfu; 0 takes any free one.",
+			func(c *Config) *int { return &c.RTCPort }),
+		list("rtc-ip", "ADDRESS", "IP address that clients are told for media, instead of those of this machine's "+
+			"interfaces: the public one where NAT maps it one to one. May be both an IPv4 and an IPv6 one.",
+			func(c *Config) *[]string { return &c.RTCIPs }),
 		text("tls", "off|self|files", "HTTPS, without which browsers give cameras to http://localhost only. "+
 			"self: with a certificate that the server makes for this machine's names and addresses and keeps. "+
 			"files: with tls-cert and tls-key.",
