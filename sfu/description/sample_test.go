@@ -139,8 +139,9 @@ func TestTransport(t *testing.T) {
 	if d.Setup != ActPass || !d.EndOfCandidates || d.Lite {
 		t.Errorf("setup %v, end %v, lite %v", d.Setup, d.EndOfCandidates, d.Lite)
 	}
-	// Two UDP and two TCP ones; audio's and the channel's TCP ones are the same.
-	if len(d.Candidates) != 8 {
+	// At least UDP and TCP of both address families; how many more depends on how
+	// far the gathering of the sections apart had come.
+	if len(d.Candidates) < 4 || len(slices.Compact(slices.Sorted(slices.Values(d.Candidates)))) != len(d.Candidates) {
 		t.Errorf("%d candidates: %q", len(d.Candidates), d.Candidates)
 	}
 	for _, c := range d.Candidates {
