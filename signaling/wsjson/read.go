@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 	"unicode/utf8"
@@ -78,7 +79,7 @@ func (s *socket) isClosing() bool {
 }
 
 func (s *socket) tooLarge() {
-	s.conn.Violation("too-large", "a frame is over the limit")
+	s.conn.Violation("too-large", fmt.Sprintf("the limit is %d bytes", s.handler.options.MaxPayload))
 	s.closeWith(websocket.CloseMessageTooBig, "frame too large")
 }
 

@@ -179,7 +179,7 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		s.violate("too-large", "a message is over the limit")
+		s.tooLarge()
 		s.end(false)
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -232,6 +233,10 @@ func (s *Session) take(packet []byte) (goesOn bool, err error) {
 		return false, nil
 	}
 	return true, nil
+}
+
+func (s *Session) tooLarge() {
+	s.violate("too-large", fmt.Sprintf("the limit is %d bytes", s.handler.options.MaxPayload))
 }
 
 // violate tells the receiver that the client broke the framing.

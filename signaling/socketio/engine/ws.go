@@ -171,7 +171,7 @@ func (s *Session) takeFrame(frame io.Reader) (goesOn bool, err error) {
 		return false, err
 	}
 	if buffer.Len() > limit {
-		s.violate("too-large", "a message is over the limit")
+		s.tooLarge()
 		return false, errTooLarge
 	}
 	return s.take(buffer.Bytes())
