@@ -46,14 +46,17 @@ func TestAbuseCloses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := serve(t, wsjson.Options{}, room.Settings{}).dial()
-			if err := c.ws.WriteMessage(abuse.kind, []byte(abuse.frame)); err != nil {
-				t.Errorf("the server stopped reading: %v", err)
-			}
-			// What is behind the abuse must not keep the reason from arriving.
-			for range 100 {
-				_ = c.ws.WriteMessage(websocket.TextMessage, []byte(joinAnn))
-			}
+			sent := make(chan struct{})
+			go func() { // ends when all is sent or the connection is closed
+				defer close(sent)
+				err := c.ws.WriteMessage(abuse.kind, []byte(abuse.frame))
+				// What is behind the abuse must not keep the reason from arriving.
+				for i := 0; i < 100 && err == nil; i++ {
+					err = c.ws.WriteMessage(websocket.TextMessage, []byte(joinAnn))
+				}
+			}()
 			events, end := c.ending()
+			<-sent
 			if len(events) != 1 || events[0] != "error" {
 				t.Errorf("before the end came %v, want one error", events)
 			}
