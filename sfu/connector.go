@@ -59,6 +59,7 @@ type connector struct {
 	session  uint64
 	version  uint64
 	sections []*section
+	offering int // sections of the last offer of ours; later ones are not answered yet
 
 	offered  bool // the first offer was made, by either side
 	answered bool // and answered

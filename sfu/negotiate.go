@@ -28,11 +28,18 @@ func (c *connector) layOut() {
 }
 
 func newSection(k description.Kind, mid string) *section {
-	s := &section{kind: k, mid: mid, ssrc: randomSSRC()}
-	if k == description.Video {
+	s := &section{kind: k, mid: mid}
+	s.renumber()
+	return s
+}
+
+// renumber gives what is sent on the section fresh SSRCs. A stream that begins
+// anew has other sequence numbers, which under the old SSRC would be replays.
+func (s *section) renumber() {
+	s.ssrc, s.rtx = randomSSRC(), 0
+	if s.kind == description.Video {
 		s.rtx = randomSSRC()
 	}
-	return s
 }
 
 // becomeUplink has the client send here. Tracks that it held back while the
@@ -152,7 +159,7 @@ func (c *connector) offerRestart() {
 
 // offer is the description of what is wanted now.
 func (c *connector) offer() protocol.Description {
-	c.dirty = false
+	c.dirty, c.offering = false, len(c.sections)
 	d := c.describe(description.ActPass)
 	uplink := c.publishes()
 	for _, s := range c.sections {
@@ -210,10 +217,11 @@ func (c *connector) mediaSection(s *section, k codec.Kind) description.Section {
 
 // takeAnswer applies the client's answer to our last offer.
 func (c *connector) takeAnswer(d *description.Description) error {
-	if len(d.Sections) != len(c.sections) {
-		return fmt.Errorf("has %d m-lines, the offer had %d", len(d.Sections), len(c.sections))
+	if len(d.Sections) != c.offering {
+		return fmt.Errorf("has %d m-lines, the offer had %d", len(d.Sections), c.offering)
 	}
-	for i, s := range c.sections {
+	offered := c.sections[:c.offering]
+	for i, s := range offered {
 		if d.Sections[i].Kind != s.kind {
 			return fmt.Errorf("its m-line %d is of another kind than the offer's", i+1)
 		}
@@ -227,7 +235,7 @@ func (c *connector) takeAnswer(d *description.Description) error {
 	for _, candidate := range d.Candidates {
 		c.link.AddCandidate(candidate)
 	}
-	for i, s := range c.sections {
+	for i, s := range offered {
 		if k, isMedia := s.kind.CodecKind(); isMedia {
 			theirs := &d.Sections[i]
 			c.member.learn(k, codecsOf(s.formats), codecsOf(theirs.Formats))
@@ -287,6 +295,7 @@ func (c *connector) play(s *section, p playing) {
 func (c *connector) stopPlaying(s *section) {
 	if s.playing != nil {
 		s.playing = nil
+		s.renumber()
 		c.link.StopPlaying(s.mid)
 	}
 }

@@ -38,8 +38,9 @@ export class Member {
     return this.page.evaluate((name, list) => window.mesh.client[name](...list), method, args);
   }
 
-  join(room, username = this.name) {
-    return this.call('join', username, room);
+  async join(room, username = this.name) {
+    this.id = await this.socketID(); // what the others know it by from now on
+    await this.call('join', username, room);
   }
 
   leave() {
@@ -97,15 +98,9 @@ export class Member {
     });
   }
 
-  /** The id under which `other` knows this member: that of the connector whose other end is one of ours. */
-  async memberIDAt(other) {
-    const mine = new Set((await this.stats()).map(({ id }) => id));
-    return (await other.stats()).find(({ remoteId }) => mine.has(remoteId))?.memberId;
-  }
-
   /** Waits until the tracks of `sender`'s camera and microphone here are of these kinds, and nothing is pending. */
   async seesTracksOf(sender, kinds) {
-    const id = await sender.memberIDAt(this);
+    const { id } = sender;
     const wanted = [...kinds].sort().join();
     await until(`${this.name} has tracks ${wanted} of ${sender.name}`, async () => {
       const all = (await this.stats()).filter(({ memberId, streamType }) => memberId === id && streamType === 'user');
