@@ -48,7 +48,7 @@ export class Call {
   async #join(name, quiet) {
     remember(name);
     const devices = this.#devices;
-    if (quiet) await Promise.allSettled([devices.setAudio(false), devices.setVideo(false)]);
+    if (quiet) await Promise.allSettled([devices.setAudio(false, true), devices.setVideo(false)]);
     const room = new Room({ url: `${location.origin.replace(/^http/, 'ws')}/ws`, devices });
     await room.join({ room: this.name, name });
     this.#room = room;

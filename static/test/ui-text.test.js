@@ -29,7 +29,7 @@ test('markup stays text', () => {
 test('long texts take no long time', () => {
   const before = performance.now();
   linkPieces('https://a'.repeat(20_000));
-  linkPieces(`https://example.org/${')'.repeat(5_000)}`);
+  linkPieces(`https://example.org/${')'.repeat(100_000)}`);
   linkPieces(`https://example.org/${'.'.repeat(50_000)}x`);
   assert.ok(performance.now() - before < 2000);
 });

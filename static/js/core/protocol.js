@@ -81,7 +81,7 @@ function envelope({ id, username, at }) {
   return { id, isSelf: true, username, HHmmss };
 }
 
-const LONGEST_TEXT = 100_000;
+const LONGEST_TEXT = 20_000;
 const LONGEST_NAME = 255;
 
 /**

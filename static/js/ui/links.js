@@ -2,8 +2,8 @@
 
 /** @typedef {{text: string, href?: string}} Piece */
 
-const CANDIDATE = /(?<![\w:])(?:https?:\/\/|www\.)[^\s<>"'`，。；：！？、（）《》「」“”]+/giu;
-const TRAILING = /[.,;:!?'"*_~\]}]+$/;
+const CANDIDATE = /(?<![\w:])(?:https?:\/\/|www\.)[^\s<>"'\u0060，。；：！？、（）《》「」“”]+/giu;
+const TRAILING = '.,;:!?\'"*_~]}';
 
 /**
  * Splits a text into links and what stands between. Only http and https, and only what the browser itself reads as an
@@ -28,13 +28,19 @@ export function linkPieces(text) {
 }
 
 /**
- * A sentence's punctuation is not the link's; a closing bracket is, if it was opened in it.
+ * A sentence's punctuation is not the link's; a closing bracket is, if it was opened in it. One pass: the text is a
+ * stranger's.
  * @param {string} found
  */
 function trim(found) {
-  let link = found.replace(TRAILING, '');
-  while (link.endsWith(')') && count(link, ')') > count(link, '(')) link = link.slice(0, -1).replace(TRAILING, '');
-  return link;
+  let surplus = count(found, ')') - count(found, '(');
+  let end = found.length;
+  for (; end > 0; end--) {
+    const last = found[end - 1];
+    if (last === ')' && surplus > 0) surplus--;
+    else if (!TRAILING.includes(last)) break;
+  }
+  return found.slice(0, end);
 }
 
 /**

@@ -9,9 +9,7 @@ import { announce, h, icon, mark } from './dom.js';
 import { copyText, inviteCard, linkTo } from './invite.js';
 import { LinkBanner } from './link-banner.js';
 import { deviceProblem } from './problems.js';
-import { openSettings } from './settings.js';
-import { commandOf, openShortcuts } from './shortcuts.js';
-import { openStats } from './stats-panel.js';
+import { commandOf } from './shortcuts.js';
 import { TileGrid } from './tile-grid.js';
 import { ToastList } from './toasts.js';
 
@@ -105,7 +103,7 @@ class RoomView {
 
   /** @param {string} command */
   #run(command) {
-    const { room, devices } = this;
+    const { room } = this;
     const { self } = room.state;
     switch (command) {
       case 'mic': return this.#flip(room.setAudio(!self.audio), self.audio ? 'notice.micOff' : 'notice.micOn');
@@ -114,14 +112,23 @@ class RoomView {
       case 'hand': return hasStage(room.state) ? void this.#try(room.setHand(!self.hand)) : undefined;
       case 'chat': return this.#openChat(this.#chat.hidden);
       case 'invite': return void this.#copyLink();
-      case 'settings': return void openSettings(devices, (kind, id) => this.#choose(kind, id));
-      case 'stats': return void openStats(() => room.stats());
-      case 'shortcuts': return void openShortcuts(hasStage(room.state));
+      case 'settings': case 'stats': case 'shortcuts': return void this.#try(this.#openSheet(command));
       case 'fullscreen': return void this.#fullscreen();
       case 'tile-fullscreen': return this.#grid.toggleFullscreen();
       case 'leave': return this.leave();
       default:
     }
+  }
+
+  /**
+   * These load when they are asked for.
+   * @param {'settings' | 'stats' | 'shortcuts'} name
+   */
+  async #openSheet(name) {
+    const { room, devices } = this;
+    if (name === 'settings') (await import('./settings.js')).openSettings(devices, (kind, id) => this.#choose(kind, id));
+    else if (name === 'stats') (await import('./stats-panel.js')).openStats(() => room.stats());
+    else (await import('./shortcut-sheet.js')).openShortcuts(hasStage(room.state));
   }
 
   /**

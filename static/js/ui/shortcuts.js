@@ -1,7 +1,4 @@
-// Keys that work whenever nobody types, and the sheet that tells them.
-
-import { openDialog } from './dialog.js';
-import { h } from './dom.js';
+// Keys that work whenever nobody types.
 
 /** Commands by key. */
 const COMMANDS = /** @type {{[key: string]: string}} */ ({ m: 'mic', v: 'camera', s: 'share', c: 'chat', h: 'hand', f: 'tile-fullscreen', '?': 'shortcuts' });
@@ -15,13 +12,4 @@ export function commandOf(event) {
   const target = event.target;
   if (target instanceof Element && target.closest('input:not([type="button"]), textarea, select, dialog, [contenteditable]')) return undefined;
   return COMMANDS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-}
-
-/** @param {boolean} hand whether there is a hand to raise */
-export function openShortcuts(hand) {
-  const rows = [['M', 'shortcuts.m'], ['V', 'shortcuts.v'], ['S', 'shortcuts.s'], ['C', 'shortcuts.c'],
-    ...(hand ? [['H', 'shortcuts.h']] : []), ['F', 'shortcuts.f'], ['?', 'shortcuts.question'], ['Esc', 'shortcuts.esc']];
-  return openDialog({ title: 'shortcuts.title', testid: 'shortcuts' },
-    h('dl', { class: 'keys' }, ...rows.map(([key, words]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', { t: words })))),
-    h('p', { class: 'soft small', t: 'shortcuts.note' }));
 }
