@@ -1,12 +1,15 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/pion/datachannel"
+	"github.com/pion/dtls/v3"
 	"github.com/pion/sctp"
 )
 
@@ -23,97 +26,183 @@ const (
 	fullAt       = 1 << 20  // bytes queued for a client when writing begins to wait
 	resumeAt     = 256 << 10
 	defaultLimit = 65536
+	// maxChunks is how many pieces of messages wait for a handler. pion bounds
+	// only their bytes, and one of a byte costs a hundred.
+	maxChunks = 16384
 )
+
+// How long Send waits for a client.
+const (
+	stalledAfter = 15 * time.Second // that takes nothing at all
+	sendPatience = 60 * time.Second // that takes next to nothing
+)
+
+// The errors of Send, besides those of a closed connection.
+var (
+	// ErrTooLarge is for a message larger than the client takes.
+	ErrTooLarge = errors.New("transport: message larger than the client takes")
+	// ErrStalled is for a client that does not take what was sent to it.
+	ErrStalled = errors.New("transport: the client takes no messages")
+)
+
+// stream is what a Channel needs of pion's.
+type stream interface {
+	BufferedAmount() uint64
+	WriteDataChannel(data []byte, isText bool) (int, error)
+}
 
 // Channel is the data channel. Its methods may be called concurrently.
 type Channel struct {
-	dc    *datachannel.DataChannel
-	limit int // bytes that the client takes in one message
+	stream stream
+	limit  int // bytes that the client takes in one message
 
-	mu sync.Mutex
-	// Guarded by mu.
-	drained *sync.Cond
-	closed  bool
+	turn    chan struct{} // full while a Send has it
+	stalled bool          // owned by who has the turn
+	drained chan struct{} // holds one if the queue became short
+	closed  chan struct{}
+	once    sync.Once // closes closed
 }
 
-// ErrTooLarge is for a message larger than the client takes.
-var ErrTooLarge = errors.New("transport: message larger than the client takes")
+func newChannel(remote Remote) *Channel {
+	return &Channel{
+		limit: messageLimit(remote),
+		turn:  make(chan struct{}, 1), drained: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
+}
 
-// Send sends one message of text. It waits while more than 1 MiB is queued for
-// the client, which bounds what a slow one costs.
+func messageLimit(remote Remote) int {
+	if remote.MaxMessageSize == 0 {
+		return defaultLimit
+	}
+	return int(min(remote.MaxMessageSize, MaxMessage))
+}
+
+// Send queues one message of text for the client. While more than 1 MiB is
+// queued it waits, which bounds what a slow client costs: until less than
+// 256 KiB is left, or the connection closes. If the client takes nothing for
+// 15 s, or too little for 60 s, it returns ErrStalled and the message is not
+// sent; so do all others at once, until less than 1 MiB is queued. Messages of
+// concurrent calls are sent in some order.
 func (c *Channel) Send(text []byte) error {
 	if len(text) > c.limit {
 		return ErrTooLarge
 	}
-	c.mu.Lock()
-	for !c.closed && c.dc.BufferedAmount() > fullAt {
-		c.drained.Wait()
-	}
-	closed := c.closed
-	c.mu.Unlock()
-	if closed {
+	select {
+	case <-c.closed:
 		return errClosed
+	case c.turn <- struct{}{}:
 	}
-	if _, err := c.dc.WriteDataChannel(text, true); err != nil {
+	defer func() { <-c.turn }()
+	if err := c.waitForRoom(); err != nil {
+		return err
+	}
+	if _, err := c.stream.WriteDataChannel(text, true); err != nil {
 		return fmt.Errorf("transport: data channel: %w", err)
 	}
 	return nil
 }
 
-func (c *Channel) close() {
-	c.mu.Lock()
-	c.closed = true
-	c.drained.Broadcast()
-	c.mu.Unlock()
+// waitForRoom is called by one Send at a time. low puts a token into drained
+// each time the queue becomes short; one from before does no harm, since the
+// queue is looked at again.
+func (c *Channel) waitForRoom() error {
+	queued := c.stream.BufferedAmount()
+	switch {
+	case queued <= fullAt:
+		c.stalled = false
+		return c.open()
+	case c.stalled:
+		return ErrStalled
+	}
+	started := time.Now()
+	stalled := time.NewTimer(stalledAfter)
+	defer stalled.Stop()
+	for queued > resumeAt {
+		select {
+		case <-c.closed:
+			return errClosed
+		case <-c.drained:
+		case <-stalled.C:
+			now := c.stream.BufferedAmount()
+			if now >= queued || time.Since(started) >= sendPatience {
+				c.stalled = true
+				return ErrStalled
+			}
+			stalled.Reset(stalledAfter)
+		}
+		queued = c.stream.BufferedAmount()
+	}
+	return c.open()
 }
 
-// run is the runner's goroutine: handshakes, then the data channel.
-func (t *Transport) run(pipe *dtlsPipe, remote Remote, role Role) {
-	defer t.running.Done()
-	if err := t.handshake(pipe, remote, role); err != nil {
-		t.fail(err)
-		return
+func (c *Channel) open() error {
+	select {
+	case <-c.closed:
+		return errClosed
+	default:
+		return nil
 	}
-	t.become(Connected)
-	if role.NoChannel {
-		return
+}
+
+// low is called by pion when the queue becomes short.
+func (c *Channel) low() {
+	select {
+	case c.drained <- struct{}{}:
+	default:
 	}
-	association, err := sctp.ClientWithOptions(
-		sctp.WithNetConn(t.secureConn), sctp.WithLoggerFactory(t.endpoint.loggers),
-		sctp.WithMaxMessageSize(max(remote.MaxMessageSize, defaultLimit)),
+}
+
+func (c *Channel) close() { c.once.Do(func() { close(c.closed) }) }
+
+// runChannel does SCTP for the rest of the connection's life. The client has
+// until ctx ends for its handshake, and for ever to open the channel.
+func (t *Transport) runChannel(ctx context.Context, conn *dtls.Conn, remote Remote, role Role) error {
+	association, err := sctp.ClientContext(ctx,
+		sctp.WithNetConn(conn), sctp.WithLoggerFactory(t.endpoint.loggers),
+		sctp.WithMaxMessageSize(uint32(messageLimit(remote))),
+		sctp.WithMaxReassemblyQueueEntries(maxChunks),
 	)
 	if err != nil {
-		t.fail(fmt.Errorf("transport: SCTP: %w", err))
-		return
+		return fmt.Errorf("transport: SCTP: %w", err)
 	}
 	defer func() { _ = association.Close() }()
-	c, err := t.openChannel(association, remote, role)
+	c, dc, err := t.openChannel(association, remote, role)
 	if err != nil {
-		t.fail(err)
-		return
+		return err
 	}
 	t.handler.Open(c)
-	t.readChannel(c)
+	t.readChannel(dc)
 	c.close()
 	t.handler.Shut()
-}
-
-// fail reports the end of a connection that is not being closed.
-func (t *Transport) fail(err error) {
-	select {
-	case <-t.closed:
-	default:
-		t.endpoint.log.Debug("connection failed", "err", err)
-		t.become(Failed)
+	// Closing the association would close DTLS and with it the media, which the
+	// client may only mean with the channel. So wait for the end of both.
+	for {
+		extra, err := association.AcceptStream()
+		if err != nil {
+			return errHungUp
+		}
+		_ = extra.Close()
 	}
 }
 
-func (t *Transport) openChannel(a *sctp.Association, remote Remote, role Role) (*Channel, error) {
-	c := &Channel{limit: int(min(max(remote.MaxMessageSize, defaultLimit), MaxMessage))}
-	c.drained = sync.NewCond(&c.mu)
+var errHungUp = errors.New("transport: the client closed the connection")
+
+// discard reads what comes over DTLS where no channel was negotiated, until the
+// client closes the connection.
+func discard(conn *dtls.Conn) error {
+	buffer := make([]byte, maxPacket)
+	for {
+		if _, err := conn.Read(buffer); err != nil {
+			return errHungUp
+		}
+	}
+}
+
+func (t *Transport) openChannel(a *sctp.Association, remote Remote, role Role) (*Channel, *datachannel.DataChannel, error) {
 	config := &datachannel.Config{
 		ChannelType: datachannel.ChannelTypeReliable, Label: Label, LoggerFactory: t.endpoint.loggers,
 	}
+	var dc *datachannel.DataChannel
 	var err error
 	if role.OpenChannel {
 		// The DTLS server's streams are the odd ones (RFC 8832 section 6).
@@ -121,33 +210,32 @@ func (t *Transport) openChannel(a *sctp.Association, remote Remote, role Role) (
 		if role.DTLSClient {
 			id = 0
 		}
-		c.dc, err = datachannel.Dial(a, id, config)
+		dc, err = datachannel.Dial(a, id, config)
 	} else {
-		c.dc, err = datachannel.Accept(a, config)
+		dc, err = datachannel.Accept(a, config)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("transport: data channel: %w", err)
+		return nil, nil, fmt.Errorf("transport: data channel: %w", err)
 	}
-	c.dc.SetBufferedAmountLowThreshold(resumeAt)
-	c.dc.OnBufferedAmountLow(func() {
-		c.mu.Lock()
-		c.drained.Broadcast()
-		c.mu.Unlock()
-	})
+	c := newChannel(remote)
+	c.stream = dc
+	dc.SetBufferedAmountLowThreshold(resumeAt)
+	dc.OnBufferedAmountLow(c.low)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ending {
-		return nil, errClosed
+		return nil, nil, errClosed
 	}
 	t.channel = c
-	return c, nil
+	return c, dc, nil
 }
 
-// readChannel reads messages until the channel ends.
-func (t *Transport) readChannel(c *Channel) {
+// readChannel reads messages until the channel ends, or the client sends a
+// message larger than it was told.
+func (t *Transport) readChannel(dc *datachannel.DataChannel) {
 	buffer := make([]byte, firstBuffer)
 	for {
-		n, isText, err := c.dc.ReadDataChannel(buffer)
+		n, isText, err := dc.ReadDataChannel(buffer)
 		switch {
 		case errors.Is(err, io.ErrShortBuffer) && len(buffer) < MaxMessage:
 			buffer = make([]byte, min(max(2*len(buffer), n), MaxMessage))

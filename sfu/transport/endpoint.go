@@ -15,22 +15,33 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/pion/dtls/v3"
-	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
+	"github.com/pion/transport/v5/stdnet"
 )
 
-// Config says where media comes in. The zero value is an ephemeral port.
+// Config says where media comes in. The zero value is an ephemeral port on all
+// addresses.
 type Config struct {
 	Port int // UDP; 0: an ephemeral one
-	// Addresses are advertised to the clients, instead of those of the
-	// machine's interfaces: the public ones of a machine behind NAT 1:1.
+	// Addresses are advertised to the clients, most useful first, and instead
+	// of the machine's own. They need not be this machine's: behind NAT 1:1
+	// they are those of the NAT, and the flag is --rtc-ip. Clients on this
+	// machine or its network reach such an address only if the NAT turns them
+	// around; list an inner address as well where it does not.
 	Addresses []netip.Addr
-	// Listen is the address to bind; the zero value is all of them.
+	// Listen is the address to bind, and the one to advertise unless Addresses
+	// are given; the zero value is all of them.
 	Listen netip.Addr
+	// Conn is used instead of a socket of the system, and closed with the
+	// Endpoint: such as a *vnet.UDPConn of pion's simulated network. It gives
+	// and takes *net.UDPAddr. Its address is advertised unless Addresses are
+	// given; Port and Listen are not used.
+	Conn   net.PacketConn
 	Logger *slog.Logger // nil: nothing is logged
 }
 
@@ -40,18 +51,72 @@ const socketBuffer = 4 << 20
 // Endpoint is the server's UDP port and its certificate, shared by all its
 // transports. Its methods may be called concurrently.
 type Endpoint struct {
-	mux         *addressMux
-	port        int
+	mux         *mux
+	advertised  []netip.Addr // most useful first
+	bases       []net.Addr   // what ICE agents gather
+	net         *stdnet.Net  // shared by the agents, which would each list the interfaces
 	certificate tls.Certificate
 	fingerprint string
 	log         *slog.Logger
 	loggers     logging.LoggerFactory
+	patience    patience
+}
+
+// patience is how long a connection waits; tests have less of it.
+type patience struct {
+	disconnected time.Duration // without a sign of life
+	failed       time.Duration // more
+	handshake    time.Duration // for ICE, DTLS and SCTP together
+	closing      time.Duration // until Close says that it waits
+	keepalive    time.Duration // between checks of the pair in use
+}
+
+var usualPatience = patience{
+	disconnected: 5 * time.Second, failed: 10 * time.Second, handshake: 30 * time.Second, closing: 10 * time.Second,
+	// Media is no sign of life, as ICE does not see it (RFC 7675 section 5.1
+	// has it so too). Of the five checks in 5 s one will pass.
+	keepalive: time.Second,
 }
 
 // Listen opens the port.
 func Listen(c Config) (*Endpoint, error) {
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
+	e := &Endpoint{log: c.Logger, loggers: quiet{}, advertised: c.Addresses, patience: usualPatience}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if e.certificate, e.fingerprint, err = certify(); err != nil {
+		return nil, err
+	}
+	if e.net, err = stdnet.NewNet(); err != nil {
+		return nil, fmt.Errorf("transport: list the network interfaces: %w", err)
+	}
+	s, at, err := open(c)
+	if err != nil {
+		return nil, err
+	}
+	if bound := at.Addr().Unmap(); len(e.advertised) == 0 && !bound.IsUnspecified() {
+		e.advertised = []netip.Addr{bound}
+	}
+	if len(e.advertised) == 0 {
+		if e.advertised, err = interfaceAddresses(); err != nil {
+			_ = s.Close()
+			return nil, err
+		}
+	}
+	e.bases = bases(e.advertised, at.Port())
+	e.mux = newMux(s, at.Port())
+	return e, nil
+}
+
+// open is the socket and its address.
+func open(c Config) (socket, netip.AddrPort, error) {
+	if c.Conn != nil {
+		at, ok := c.Conn.LocalAddr().(*net.UDPAddr)
+		if !ok {
+			return nil, netip.AddrPort{}, fmt.Errorf("transport: a connection at %T cannot carry media", c.Conn.LocalAddr())
+		}
+		return packetConn{c.Conn}, at.AddrPort(), nil
 	}
 	bind := &net.UDPAddr{Port: c.Port}
 	if c.Listen.IsValid() {
@@ -59,41 +124,33 @@ func Listen(c Config) (*Endpoint, error) {
 	}
 	conn, err := net.ListenUDP("udp", bind)
 	if err != nil {
-		return nil, fmt.Errorf("transport: listen for media on UDP port %d: %w", c.Port, err)
+		return nil, netip.AddrPort{}, fmt.Errorf("transport: listen for media on UDP port %d: %w", c.Port, err)
 	}
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
-	e := &Endpoint{log: c.Logger, port: conn.LocalAddr().(*net.UDPAddr).Port, loggers: quiet{}}
-	if e.certificate, e.fingerprint, err = certify(); err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	addresses := c.Addresses
-	if len(addresses) == 0 && c.Listen.IsValid() && !c.Listen.IsUnspecified() {
-		addresses = []netip.Addr{c.Listen}
-	}
-	if len(addresses) == 0 {
-		if addresses, err = interfaceAddresses(); err != nil {
-			_ = conn.Close()
-			return nil, err
-		}
-	}
-	e.mux = newAddressMux(conn, e.port, addresses, e.loggers.NewLogger("ice"))
-	return e, nil
+	return udpConn{conn}, conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
 }
 
 // Close closes the port. Transports that are still open fail.
-func (e *Endpoint) Close() error { return e.mux.Close() }
+func (e *Endpoint) Close() error {
+	if err := e.mux.Close(); err != nil {
+		return fmt.Errorf("transport: close the media port: %w", err)
+	}
+	return nil
+}
 
 // Port is the UDP port.
-func (e *Endpoint) Port() int { return e.port }
+func (e *Endpoint) Port() int { return int(e.mux.port) }
 
 // Addresses are those that clients are told, most useful first.
-func (e *Endpoint) Addresses() []netip.Addr { return e.mux.advertised }
+func (e *Endpoint) Addresses() []netip.Addr { return slices.Clone(e.advertised) }
 
 // Fingerprint is the SHA-256 of the certificate as SDP writes it (RFC 8122
 // section 5).
 func (e *Endpoint) Fingerprint() string { return e.fingerprint }
+
+// Dropped is how many packets came faster than they were taken, ever.
+func (e *Endpoint) Dropped() uint64 { return e.mux.dropped.Load() }
 
 // certify makes the certificate of one start of the server. ECDSA with P-256,
 // which every browser takes.
@@ -133,11 +190,11 @@ func fingerprint(der []byte) string {
 }
 
 // profiles are the SRTP protections, cheapest first. The last is what every
-// implementation of WebRTC must have (RFC 8827 section 6.5).
+// implementation of WebRTC must have (RFC 8827 section 6.5). AES-256-GCM is
+// left out: who has it has the first as well, and as a DTLS server may prefer
+// the dearer one.
 func profiles() []dtls.SRTPProtectionProfile {
-	return []dtls.SRTPProtectionProfile{
-		dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80,
-	}
+	return []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80}
 }
 
 // quiet makes pion's packages say nothing: what they would log is either told
@@ -148,4 +205,32 @@ func (quiet) NewLogger(string) logging.LeveledLogger {
 	return logging.NewDefaultLeveledLoggerForScope("", logging.LogLevelDisabled, io.Discard)
 }
 
-var _ ice.UDPMux = (*addressMux)(nil)
+// udpConn is the system's socket. Reading and writing allocate nothing.
+type udpConn struct{ *net.UDPConn }
+
+func (c udpConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	return c.ReadFromUDPAddrPort(b)
+}
+
+func (c udpConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return c.WriteToUDPAddrPort(b, to)
+}
+
+// packetConn is any other.
+type packetConn struct{ net.PacketConn }
+
+func (c packetConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	n, from, err := c.ReadFrom(b)
+	if err != nil {
+		return 0, netip.AddrPort{}, err
+	}
+	at, ok := from.(*net.UDPAddr)
+	if !ok {
+		return 0, netip.AddrPort{}, fmt.Errorf("transport: a packet from a %T", from)
+	}
+	return n, at.AddrPort(), nil
+}
+
+func (c packetConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return c.WriteTo(b, net.UDPAddrFromAddrPort(to))
+}

@@ -1,102 +1,353 @@
 package transport
 
 import (
+	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
-	"slices"
-	"strings"
-
-	"github.com/pion/ice/v4"
-	"github.com/pion/logging"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
-// addressMux is pion's mux over one socket, but with our choice of addresses
-// to advertise: the candidates that an ICE agent gathers are just these.
-type addressMux struct {
-	*ice.UDPMuxDefault
-	advertised []netip.Addr
-	listening  []net.Addr
+// Sizes of what waits. A full queue drops: media is lost, as on a full link,
+// and everything else is sent again.
+const (
+	mediaQueue  = 256 // SRTP packets of one client
+	checksQueue = 32  // STUN messages of one ICE agent and address family
+	// secureQueue is for DTLS packets of one client, and a little more than
+	// what SCTP may have under way to us: its window is 1 MiB.
+	secureQueue = 1024
+	// maxSources is how many addresses one client may send from, while it is
+	// being found out which of them work.
+	maxSources = 128
+)
+
+// readPause is the time between two failures to read.
+const readPause = 5 * time.Millisecond
+
+// socket is the shared port. *net.UDPConn fits, and so does anything that takes
+// and gives UDP packets.
+type socket interface {
+	ReadFromAddrPort([]byte) (int, netip.AddrPort, error)
+	WriteToAddrPort([]byte, netip.AddrPort) (int, error)
+	Close() error
 }
 
-func newAddressMux(conn *net.UDPConn, port int, addresses []netip.Addr, log logging.LeveledLogger) *addressMux {
-	m := &addressMux{
-		UDPMuxDefault: ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: anyAddress{conn}, Logger: log}),
-		advertised:    addresses,
+// packet is one datagram on its way from the socket to who takes it.
+type packet struct {
+	data   []byte // a part of buffer
+	from   netip.AddrPort
+	buffer [maxPacket]byte
+}
+
+var packets = sync.Pool{New: func() any { return new(packet) }}
+
+func (p *packet) free() { packets.Put(p) }
+
+// mux gives what arrives on the socket to the transports. It is not pion's
+// own, which queues without a bound, 8 KiB for each packet, from before the
+// client has proved anything; lets a client take over the address of another
+// one by naming it as a candidate; and sends the checks of an ICE restart to
+// the agent before it.
+//
+// A STUN request is for the agent whose ufrag it names (RFC 8445 section
+// 7.2.2). All else is for the client that proved to be at that address.
+type mux struct {
+	socket  socket
+	port    uint16
+	once    sync.Once // closes closed
+	closed  chan struct{}
+	ended   chan struct{} // by the reader
+	dropped atomic.Uint64
+
+	mu sync.RWMutex
+	// Guarded by mu.
+	agents  map[string]*route // by local ufrag
+	sources map[netip.AddrPort]*route
+	born    uint64 // routes until now
+}
+
+// client is a transport as the mux sees it.
+type client struct {
+	media  chan *packet // SRTP and SRTCP
+	secure chan *packet // DTLS
+
+	// Guarded by mux.mu.
+	routes []*route
+	gone   bool
+}
+
+func newClient() *client {
+	return &client{media: make(chan *packet, mediaQueue), secure: make(chan *packet, secureQueue)}
+}
+
+// route leads to one ICE agent.
+type route struct {
+	ufrag  string
+	client *client
+	born   uint64
+
+	// Guarded by mux.mu.
+	conns   [2]*agentConn // IPv4, IPv6
+	sources []netip.AddrPort
+}
+
+func newMux(s socket, port uint16) *mux {
+	m := &mux{
+		socket: s, port: port, closed: make(chan struct{}), ended: make(chan struct{}),
+		agents: make(map[string]*route), sources: make(map[netip.AddrPort]*route),
 	}
-	for _, a := range addresses {
-		m.listening = append(m.listening, &net.UDPAddr{IP: a.AsSlice(), Port: port, Zone: a.Zone()})
-	}
+	go m.read()
 	return m
 }
 
-// GetListenAddresses is what the agents gather.
-func (m *addressMux) GetListenAddresses() []net.Addr { return m.listening }
-
-// anyAddress says that the socket listens on all addresses, also where it is
-// bound to one: pion compares the address asked for with the socket's, and what
-// we advertise may be neither.
-type anyAddress struct{ *net.UDPConn }
-
-// LocalAddr is the unspecified address with the socket's port.
-func (c anyAddress) LocalAddr() net.Addr {
-	return &net.UDPAddr{IP: net.IPv6unspecified, Port: c.UDPConn.LocalAddr().(*net.UDPAddr).Port}
-}
-
-// ReadFromAddrPort lets pion read without an allocation per packet.
-func (c anyAddress) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	return c.ReadFromUDPAddrPort(b)
-}
-
-// WriteToAddrPort lets pion write without an allocation per packet.
-func (c anyAddress) WriteToAddrPort(b []byte, addr netip.AddrPort) (int, error) {
-	return c.WriteToUDPAddrPort(b, addr)
-}
-
-// virtual are the names of interfaces that lead to containers and virtual
-// machines on this host, not to clients.
-var virtual = []string{"docker", "br-", "veth", "virbr", "cni", "flannel", "cali", "lxc", "podman", "vmnet", "vboxnet"}
-
-// interfaceAddresses are the addresses at which clients may reach this
-// machine: IPv4 before IPv6. Loopback only if there is nothing else, as on a
-// machine without a network; link-local IPv6 never, because a candidate carries
-// no zone.
-func interfaceAddresses() ([]netip.Addr, error) {
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return nil, fmt.Errorf("transport: list the network interfaces: %w", err)
+// Close ends the reader and waits for it. The transports hear that their port
+// is gone.
+func (m *mux) Close() error {
+	m.once.Do(func() { close(m.closed) })
+	err := m.socket.Close()
+	<-m.ended
+	if errors.Is(err, net.ErrClosed) {
+		return nil
 	}
-	var found, loopback []netip.Addr
-	for _, i := range interfaces {
-		if i.Flags&net.FlagUp == 0 || slices.ContainsFunc(virtual, func(p string) bool { return strings.HasPrefix(i.Name, p) }) {
+	return err
+}
+
+func (m *mux) isClosed() bool {
+	select {
+	case <-m.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// read is the mux's goroutine.
+func (m *mux) read() {
+	defer close(m.ended)
+	p := packets.Get().(*packet)
+	defer func() { p.free() }()
+	for {
+		n, from, err := m.socket.ReadFromAddrPort(p.buffer[:])
+		if err != nil {
+			if m.isClosed() || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Such as a client's port unreachable, on some systems. Should it
+			// last, the pause keeps it from costing a core.
+			select {
+			case <-m.closed:
+				return
+			case <-time.After(readPause):
+			}
 			continue
 		}
-		list, err := i.Addrs()
-		if err != nil {
-			continue // it went away
-		}
-		for _, a := range list {
-			prefix, err := netip.ParsePrefix(a.String())
-			if err != nil {
-				continue
-			}
-			switch ip := prefix.Addr().Unmap(); {
-			case ip.IsLoopback():
-				loopback = append(loopback, ip)
-			case ip.Is4() || ip.IsGlobalUnicast():
-				found = append(found, ip)
-			}
+		p.data, p.from = p.buffer[:n], unmapped(from)
+		if m.take(p) {
+			p = packets.Get().(*packet)
 		}
 	}
-	if len(found) == 0 {
-		found = loopback
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// take reports whether it kept the packet. It tells the kinds apart by their
+// first byte (RFC 7983 section 7).
+func (m *mux) take(p *packet) bool {
+	if len(p.data) == 0 {
+		return false
 	}
-	if len(found) == 0 {
-		return nil, errors.New("transport: this machine has no network address; name one with --rtc-ip")
+	first := p.data[0]
+	if first < 4 {
+		return m.takeSTUN(p)
 	}
-	slices.SortStableFunc(found, func(a, b netip.Addr) int {
-		return a.BitLen() - b.BitLen() // IPv4 first
-	})
-	return found, nil
+	m.mu.RLock()
+	r := m.sources[p.from]
+	m.mu.RUnlock()
+	switch {
+	case r == nil:
+		return false
+	case first >= 20 && first <= 63:
+		return m.queue(r.client.secure, p)
+	case first >= 128 && first <= 191:
+		return m.queue(r.client.media, p)
+	}
+	return false
+}
+
+func (m *mux) queue(to chan *packet, p *packet) bool {
+	select {
+	case to <- p:
+		return true
+	default:
+		m.dropped.Add(1)
+		return false
+	}
+}
+
+func (m *mux) takeSTUN(p *packet) bool {
+	family := familyOf(p.from.Addr())
+	if p.data[0] != 0 || p.data[1] != 1 {
+		return m.takeResponse(p, family)
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	r := m.agents[ufragOf(p.data)]
+	if r == nil || r.conns[family] == nil {
+		return false
+	}
+	if holder := m.sources[p.from]; len(r.sources) >= maxSources && (holder == nil || holder.client != r.client) {
+		return false
+	}
+	return m.queue(r.conns[family].checks, p)
+}
+
+// takeResponse gives what is no request to the agents of the client at that
+// address: two during an ICE restart, of which only one knows the transaction.
+func (m *mux) takeResponse(p *packet, family int) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	holder := m.sources[p.from]
+	if holder == nil {
+		return false
+	}
+	var last *agentConn
+	for _, r := range holder.client.routes {
+		conn := r.conns[family]
+		switch {
+		case conn == nil:
+			continue
+		case last != nil:
+			other := packets.Get().(*packet)
+			other.data, other.from = other.buffer[:copy(other.buffer[:], p.data)], p.from
+			if !m.queue(last.checks, other) {
+				other.free()
+			}
+		}
+		last = conn
+	}
+	return last != nil && m.queue(last.checks, p)
+}
+
+func familyOf(a netip.Addr) int {
+	if a.Is4() {
+		return 0
+	}
+	return 1
+}
+
+// ufragOf is the first half of a request's USERNAME, which names its receiver,
+// or "" (RFC 8445 section 7.2.2, RFC 8489 section 5).
+func ufragOf(message []byte) string {
+	const header, username = 20, 6
+	if len(message) < header {
+		return ""
+	}
+	for rest := message[header:]; len(rest) >= 4; {
+		kind, size := binary.BigEndian.Uint16(rest), int(binary.BigEndian.Uint16(rest[2:]))
+		if rest = rest[4:]; size > len(rest) {
+			return ""
+		}
+		if kind == username {
+			for i, c := range rest[:size] {
+				if c == ':' {
+					return string(rest[:i])
+				}
+			}
+			return ""
+		}
+		rest = rest[min((size+3)&^3, len(rest)):]
+	}
+	return ""
+}
+
+// expect has packets from an address go to a client. A client proves that it
+// is there by a request with the right password; an address that somebody only
+// named is his while it is nobody's. Of a client's agents the latest has the
+// address, so that it does not go with an older one.
+func (m *mux) expect(r *route, at netip.AddrPort, proved bool) {
+	at = unmapped(at)
+	m.mu.RLock()
+	move := m.moves(r, at, proved)
+	m.mu.RUnlock()
+	if !move {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.moves(r, at, proved) {
+		return
+	}
+	if holder := m.sources[at]; holder != nil {
+		holder.sources = without(holder.sources, at)
+	}
+	r.sources = append(r.sources, at)
+	m.sources[at] = r
+}
+
+// moves reports whether an address becomes a route's; mu is held.
+func (m *mux) moves(r *route, at netip.AddrPort, proved bool) bool {
+	holder := m.sources[at]
+	switch {
+	case holder == r || m.agents[r.ufrag] != r || len(r.sources) >= maxSources:
+		return false
+	case holder == nil:
+		return true
+	case holder.client == r.client:
+		return holder.born < r.born
+	}
+	return proved
+}
+
+func without[T comparable](list []T, v T) []T {
+	kept := list[:0]
+	for _, x := range list {
+		if x != v {
+			kept = append(kept, x)
+		}
+	}
+	return kept
+}
+
+// remove ends the way to an agent.
+func (m *mux) remove(ufrag string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.agents[ufrag]; r != nil {
+		m.drop(r)
+		r.client.routes = without(r.client.routes, r)
+	}
+}
+
+// drop takes a route's entries away; mu is held.
+func (m *mux) drop(r *route) {
+	delete(m.agents, r.ufrag)
+	for _, at := range r.sources {
+		delete(m.sources, at)
+	}
+	r.sources = nil
+}
+
+// forget ends the way to a client.
+func (m *mux) forget(c *client) {
+	m.mu.Lock()
+	c.gone = true
+	for _, r := range c.routes {
+		m.drop(r)
+	}
+	c.routes = nil
+	m.mu.Unlock()
+	for {
+		select {
+		case p := <-c.media:
+			p.free()
+		case p := <-c.secure:
+			p.free()
+		default:
+			return
+		}
+	}
 }

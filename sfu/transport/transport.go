@@ -2,9 +2,9 @@ package transport
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,21 +12,9 @@ import (
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
-	"github.com/pion/rtp"
-	"github.com/pion/srtp/v3"
 )
 
-// The patience of a connection.
-const (
-	disconnectedAfter = 5 * time.Second  // without a sign of life
-	failedAfter       = 10 * time.Second // more
-	keepaliveEvery    = 2 * time.Second
-	handshakeTime     = 30 * time.Second // for ICE and DTLS together
-	maxCandidates     = 64               // of one client, in one ICE generation
-)
-
-// maxPacket is the largest UDP payload that is read or written, in bytes.
-const maxPacket = 1500
+const maxCandidates = 64 // of one client, in one ICE generation
 
 // State is how a connection fares.
 type State uint8
@@ -35,16 +23,27 @@ type State uint8
 const (
 	Connecting   State = iota
 	Connected          // handshakes done; packets flow
-	Disconnected       // no sign of life lately; may come back
-	Failed             // gave up; only Restart or Close helps
+	Disconnected       // no sign of life for 5 s; may come back
+	// Failed: no sign of life for 15 s, no handshake within 30 s of Start, or
+	// the client hung up. If it was Connected before and only the network
+	// failed, Restart may bring it back; else it is to be closed.
+	Failed
 )
 
-// Handler takes what comes. RTP and RTCP are called by one goroutine, Open,
-// Message and Shut by another one; StateChanged by either or a third.
+// String is the state's name.
+func (s State) String() string {
+	return [...]string{"connecting", "connected", "disconnected", "failed"}[s&3]
+}
+
+// Handler takes what comes. RTP and RTCP are called by one goroutine; Open,
+// Message and Shut by another one; StateChanged by either or a third, but never
+// by two at once, and in the order in which things happened. Nothing is called
+// after Close returned. Handlers may call any method but Close, which would
+// wait for them; Stop is for them.
 type Handler interface {
 	StateChanged(State)
-	// RTP and RTCP take one packet in the clear, valid during the call.
-	// arrived is monotonic, in nanoseconds.
+	// RTP and RTCP take one packet in the clear, valid during the call, and
+	// theirs to change. arrived is monotonic, in nanoseconds.
 	RTP(packet []byte, arrived int64)
 	RTCP(packet []byte, arrived int64)
 	// Open says that the data channel is open, Shut that it is no more.
@@ -66,7 +65,7 @@ type Role struct {
 // Local is this side of a connection, for a description.
 type Local struct {
 	Ufrag, Password string
-	Candidates      []string // as in a=candidate, without "a="
+	Candidates      []string // as in a=candidate, without "a="; best first
 }
 
 // Remote is the client's side, from its description.
@@ -81,111 +80,82 @@ type Remote struct {
 type Transport struct {
 	endpoint *Endpoint
 	handler  Handler
-	agent    *ice.Agent
-	closed   chan struct{}
-	running  sync.WaitGroup // reader and runner
+	client   *client
+	closing  context.Context // done after Stop
+	cancel   context.CancelFunc
+	gone     chan struct{}  // closed when nothing is left
+	up       chan struct{}  // closed when ICE is connected for the first time
+	running  sync.WaitGroup // reader, runner, and agents that close
 
 	secured atomic.Pointer[contexts]
+	to      atomic.Pointer[netip.AddrPort] // where the client is; nil: nowhere
+
+	telling sync.Mutex // held while StateChanged runs; taken before mu
+	told    State      // guarded by telling
 
 	mu sync.Mutex
 	// Guarded by mu.
 	started    bool
 	ending     bool
+	broken     bool // a handshake failed, for good
+	wasUp      bool
 	candidates int
-	conn       *ice.Conn
+	current    *path
+	next       *path // of an ICE restart, until it is connected
 	secureConn *dtls.Conn
 	channel    *Channel
-	state      State
 }
 
-// contexts are the SRTP states of a connection.
-type contexts struct {
-	in       *srtp.Context // the reader's
-	inHeader rtp.Header
-
-	mu sync.Mutex
-	// Guarded by mu.
-	out       *srtp.Context
-	outHeader rtp.Header
-	scratch   []byte
-}
+var errClosed = errors.New("transport: closed")
 
 // New makes one side of a connection and gathers its candidates, which takes
-// no network. Nothing happens before Start.
+// no network. Nothing happens before Start. The caller must Close it, also if
+// the client never answers.
 func (e *Endpoint) New(h Handler) (*Transport, error) {
-	agent, err := ice.NewAgentWithOptions(
-		ice.WithUDPMux(e.mux),
-		ice.WithCandidateTypes([]ice.CandidateType{ice.CandidateTypeHost}),
-		ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}),
-		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled),
-		ice.WithDisconnectedTimeout(disconnectedAfter),
-		ice.WithFailedTimeout(failedAfter),
-		ice.WithKeepaliveInterval(keepaliveEvery),
-		// A client's address that is learnt from its first check is as good as
-		// one it names: most existing clients' candidates never arrive.
-		ice.WithHostAcceptanceMinWait(0),
-		ice.WithPrflxAcceptanceMinWait(0),
-		ice.WithSrflxAcceptanceMinWait(0),
-		ice.WithRelayAcceptanceMinWait(0),
-		ice.WithIncludeLoopback(),
-		ice.WithLoggerFactory(e.loggers),
-	)
+	if e.mux.isClosed() {
+		return nil, errNoPort
+	}
+	t := &Transport{
+		endpoint: e, handler: h, client: newClient(),
+		gone: make(chan struct{}), up: make(chan struct{}),
+	}
+	t.closing, t.cancel = context.WithCancel(context.Background())
+	p, err := t.newPath()
 	if err != nil {
-		return nil, fmt.Errorf("transport: make an ICE agent: %w", err)
-	}
-	t := &Transport{endpoint: e, handler: h, agent: agent, closed: make(chan struct{})}
-	if err := agent.OnConnectionStateChange(t.iceChanged); err != nil {
-		_ = agent.Close()
-		return nil, fmt.Errorf("transport: watch ICE: %w", err)
-	}
-	if err := t.gather(); err != nil {
-		_ = agent.Close()
+		t.cancel()
+		e.mux.forget(t.client)
 		return nil, err
 	}
+	t.current = p
 	return t, nil
 }
 
-// gather collects the candidates: the endpoint's addresses.
-func (t *Transport) gather() error {
-	done := make(chan struct{})
-	err := t.agent.OnCandidate(func(c ice.Candidate) {
-		if c == nil {
-			close(done)
-		}
-	})
-	if err == nil {
-		err = t.agent.GatherCandidates()
-	}
-	if err != nil {
-		return fmt.Errorf("transport: gather candidates: %w", err)
-	}
-	select {
-	case <-done:
-		return nil
-	case <-time.After(handshakeTime):
-		return errors.New("transport: gathering candidates takes for ever")
-	}
-}
-
-// Local describes this side as it is now.
+// Local describes this side as it is now: after Restart, as it is to be.
 func (t *Transport) Local() (Local, error) {
-	ufrag, password, err := t.agent.GetLocalUserCredentials()
-	if err != nil {
-		return Local{}, fmt.Errorf("transport: local credentials: %w", err)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ending {
+		return Local{}, errClosed
 	}
-	list, err := t.agent.GetLocalCandidates()
-	if err != nil {
-		return Local{}, fmt.Errorf("transport: local candidates: %w", err)
-	}
-	l := Local{Ufrag: ufrag, Password: password}
-	for _, c := range list {
-		l.Candidates = append(l.Candidates, "candidate:"+c.Marshal())
-	}
-	return l, nil
+	p := t.latest()
+	return Local{
+		Ufrag: p.ufrag, Password: p.password,
+		Candidates: candidates(t.endpoint.advertised, t.endpoint.mux.port, p.ufrag),
+	}, nil
 }
 
-// Start connects to the client. A second call changes the client's ICE
-// credentials if they are new, and nothing else.
+// latest is the path of the last description; mu is held.
+func (t *Transport) latest() *path {
+	if t.next != nil {
+		return t.next
+	}
+	return t.current
+}
+
+// Start connects to the client. Later calls, for its later descriptions, change
+// nothing but ICE: after Restart, new credentials of the client begin the
+// checks of the new path, in the role given. Without a Restart they replace the
+// old ones, but see Restarts.
 func (t *Transport) Start(remote Remote, role Role) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -193,60 +163,99 @@ func (t *Transport) Start(remote Remote, role Role) error {
 	case t.ending:
 		return errClosed
 	case t.started:
-		return t.restarted(remote)
+		return t.renew(remote, role)
 	}
-	var err error
-	if role.Controlling {
-		t.conn, err = t.agent.StartDial(remote.Ufrag, remote.Password)
-	} else {
-		t.conn, err = t.agent.StartAccept(remote.Ufrag, remote.Password)
-	}
-	if err != nil {
-		return fmt.Errorf("transport: start ICE: %w", err)
+	if err := t.current.start(remote, role.Controlling); err != nil {
+		return err
 	}
 	t.started = true
-	pipe := newDTLSPipe(t.conn)
 	t.running.Add(2)
-	go t.read(t.conn, pipe)
-	go t.run(pipe, remote, role)
+	go t.read()
+	go t.run(remote, role)
 	return nil
 }
 
-// restarted applies the client's half of an ICE restart; t.mu is held.
-func (t *Transport) restarted(remote Remote) error {
-	ufrag, password, err := t.agent.GetRemoteUserCredentials()
-	if err == nil && ufrag == remote.Ufrag && password == remote.Password {
-		return nil
+// renew applies a later description of the client; mu is held.
+func (t *Transport) renew(remote Remote, role Role) error {
+	p := t.latest()
+	switch {
+	case remote.Ufrag == t.current.remoteUfrag, p.started && remote.Ufrag == p.remoteUfrag:
+		return nil // nothing new, or about an earlier offer
+	case p == t.next && !p.started:
+		return p.start(remote, role.Controlling)
 	}
-	if err := t.agent.SetRemoteCredentials(remote.Ufrag, remote.Password); err != nil {
+	if err := p.agent.SetRemoteCredentials(remote.Ufrag, remote.Password); err != nil {
 		return fmt.Errorf("transport: restart ICE: %w", err)
 	}
+	p.remoteUfrag = remote.Ufrag
 	return nil
+}
+
+// Restarts reports whether an offer of the client begins an ICE restart: its
+// credentials are new. Then call Restart before Start, and answer with the new
+// Local (RFC 8839 section 4.4.3.1.1).
+func (t *Transport) Restarts(offer Remote) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.latest()
+	return t.started && p.started && offer.Ufrag != p.remoteUfrag && offer.Ufrag != t.current.remoteUfrag
 }
 
 // Restart begins an ICE restart: Local is new after it, and the client's answer
-// goes to Start.
+// goes to Start. Packets use the old path until the new one is connected. A
+// restart that is not answered, or does not connect within 15 s, changes
+// nothing; another one may be begun at any time.
 func (t *Transport) Restart() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ending {
+	p, err := t.newPath()
+	if err != nil {
+		return err
+	}
+	if !t.adopt(p) {
+		_ = p.agent.GracefulClose()
 		return errClosed
 	}
-	t.candidates = 0
-	if err := t.agent.Restart("", ""); err != nil {
-		return fmt.Errorf("transport: restart ICE: %w", err)
-	}
-	return t.gather()
+	return nil
 }
 
-// AddCandidate tries another address of the client. What cannot be used, a
-// name, TCP, or one more than anybody has, is ignored.
+// adopt makes p the path of the next description.
+func (t *Transport) adopt(p *path) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.ending:
+		return false
+	case !t.started: // nobody knows the old one yet
+		t.retire(t.current)
+		t.current = p
+	default:
+		if t.next != nil {
+			t.retire(t.next)
+		}
+		t.next = p
+	}
+	t.candidates = 0
+	return true
+}
+
+// retire ends a path; mu is held, and ending is false. An agent waits for its
+// callbacks when it closes, and may be in one.
+func (t *Transport) retire(p *path) {
+	t.running.Go(func() { _ = p.agent.GracefulClose() })
+}
+
+// AddCandidate tries another address of the client. What cannot be used is
+// ignored: a name, TCP, another component than RTP, an empty candidate that
+// only ends a list, and one more than anybody has.
 func (t *Transport) AddCandidate(candidate string) error {
-	c, err := ice.UnmarshalCandidate(strings.TrimPrefix(candidate, "candidate:"))
+	candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "candidate:")
+	if candidate == "" {
+		return nil // the end of candidates (RFC 8838 section 8.2)
+	}
+	c, err := ice.UnmarshalCandidate(candidate)
 	if err != nil {
 		return fmt.Errorf("transport: candidate: %w", err)
 	}
-	if !c.NetworkType().IsUDP() || strings.HasSuffix(c.Address(), ".local") {
+	if !c.NetworkType().IsUDP() || c.Component() != ice.ComponentRTP || !isAddress(c.Address()) {
 		return nil
 	}
 	t.mu.Lock()
@@ -254,153 +263,151 @@ func (t *Transport) AddCandidate(candidate string) error {
 	if t.ending || t.candidates >= maxCandidates {
 		return nil
 	}
+	p := t.latest()
+	if of, ok := c.GetExtension("ufrag"); ok && p != t.current && of.Value == t.current.remoteUfrag {
+		p = t.current // a late one of the old generation
+	}
 	t.candidates++
-	if err := t.agent.AddRemoteCandidate(c); err != nil {
+	if err := p.agent.AddRemoteCandidate(c); err != nil {
 		return fmt.Errorf("transport: candidate: %w", err)
 	}
 	return nil
 }
 
-var errClosed = errors.New("transport: closed")
-
-// iceChanged is called by the agent.
-func (t *Transport) iceChanged(s ice.ConnectionState) {
-	switch s {
-	case ice.ConnectionStateConnected, ice.ConnectionStateCompleted:
-		if t.secured.Load() != nil {
-			t.become(Connected)
-		}
-	case ice.ConnectionStateDisconnected:
-		t.become(Disconnected)
-	case ice.ConnectionStateFailed:
-		t.become(Failed)
-	}
+func isAddress(s string) bool {
+	a, err := netip.ParseAddr(s)
+	return err == nil && !a.IsUnspecified() && !a.IsMulticast()
 }
 
-func (t *Transport) become(s State) {
+// pathChanged applies what an agent tells, and has all else follow from it.
+func (t *Transport) pathChanged(apply func()) {
+	t.telling.Lock()
+	defer t.telling.Unlock()
 	t.mu.Lock()
-	changed := t.state != s && !t.ending
-	t.state = s
+	apply()
+	if !t.ending {
+		t.settle()
+	}
 	t.mu.Unlock()
-	if changed {
-		t.handler.StateChanged(s)
+	t.tell()
+}
+
+// settle chooses the path; mu is held.
+func (t *Transport) settle() {
+	if n := t.next; n != nil {
+		switch {
+		case n.up():
+			t.retire(t.current)
+			t.current, t.next = n, nil
+		case n.state == ice.ConnectionStateFailed:
+			t.retire(n)
+			t.next = nil
+		}
+	}
+	to := t.current.to
+	switch was := t.to.Load(); {
+	case !to.IsValid():
+		t.to.Store(nil)
+	case was == nil || *was != to:
+		t.to.Store(&to)
+	}
+	if t.current.up() && !t.wasUp {
+		t.wasUp = true
+		close(t.up)
 	}
 }
 
-// Close ends the connection and returns when nothing calls the handler any
-// more, so it must not be called from there.
-func (t *Transport) Close() {
+// tell calls StateChanged if there is something to say; telling is held.
+func (t *Transport) tell() {
 	t.mu.Lock()
+	s, ending := t.stateNow(), t.ending
+	t.mu.Unlock()
+	if ending || s == t.told {
+		return
+	}
+	t.told = s
+	t.handler.StateChanged(s)
+}
+
+// stateNow follows from everything else; mu is held.
+func (t *Transport) stateNow() State {
+	switch s := t.current.state; {
+	case t.broken:
+		return Failed
+	case s == ice.ConnectionStateFailed:
+		if t.next != nil && t.next.started {
+			return Disconnected // which ends with the new path
+		}
+		return Failed
+	case s == ice.ConnectionStateDisconnected:
+		return Disconnected
+	case t.current.up() && t.secured.Load() != nil:
+		return Connected
+	}
+	return Connecting
+}
+
+// settled tells the state after a step of the handshakes.
+func (t *Transport) settled() {
+	t.telling.Lock()
+	defer t.telling.Unlock()
+	t.tell()
+}
+
+// fail reports the end of a connection that is not being closed.
+func (t *Transport) fail(err error) {
+	if t.closing.Err() != nil {
+		return
+	}
+	t.endpoint.log.Debug("connection failed", "err", err)
+	t.mu.Lock()
+	t.broken = true
+	t.mu.Unlock()
+	t.settled()
+}
+
+// Stop begins to close the connection and does not wait. Handlers may call it;
+// they may be called until Close returns.
+func (t *Transport) Stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.ending {
-		t.mu.Unlock()
-		t.running.Wait()
 		return
 	}
 	t.ending = true
-	close(t.closed)
-	secure, channel := t.secureConn, t.channel
-	t.mu.Unlock()
+	t.cancel()
+	go t.end(t.current, t.next, t.secureConn, t.channel)
+}
+
+// end is the goroutine that closes; gone waits for it.
+func (t *Transport) end(current, next *path, secure *dtls.Conn, channel *Channel) {
+	defer close(t.gone)
 	if channel != nil {
 		channel.close()
 	}
 	if secure != nil {
 		_ = secure.Close() // says goodbye
 	}
-	_ = t.agent.GracefulClose()
+	t.to.Store(nil)
+	_ = current.agent.GracefulClose()
+	if next != nil {
+		_ = next.agent.GracefulClose()
+	}
 	t.running.Wait()
+	t.endpoint.mux.forget(t.client)
 }
 
-// verify compares the client's certificate with the fingerprint of its
-// description (RFC 8122 section 6.2).
-func verify(remote Remote) func([][]byte, [][]*x509.Certificate) error {
-	return func(raw [][]byte, _ [][]*x509.Certificate) error {
-		if len(raw) == 0 {
-			return errors.New("transport: the client has no certificate")
-		}
-		if !strings.EqualFold(remote.FingerprintHash, "sha-256") {
-			return fmt.Errorf("transport: fingerprint by %.20q is not supported", remote.FingerprintHash)
-		}
-		if !strings.EqualFold(fingerprint(raw[0]), remote.Fingerprint) {
-			return errors.New("transport: the client's certificate is not the one it described")
-		}
-		return nil
+// Close ends the connection and returns when nothing calls the handler any
+// more. A handler that called it would wait for itself: after 10 s that is
+// logged as an error, and so is a handler that does not return.
+func (t *Transport) Close() {
+	t.Stop()
+	slow := time.NewTimer(t.endpoint.patience.closing)
+	defer slow.Stop()
+	select {
+	case <-t.gone:
+	case <-slow.C:
+		t.endpoint.log.Error("closing a connection waits for its handler; does the handler call Close?")
+		<-t.gone
 	}
-}
-
-// handshake does DTLS and derives the SRTP keys (RFC 5764 section 4.2).
-func (t *Transport) handshake(pipe *dtlsPipe, remote Remote, role Role) error {
-	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = pipe.Close() })
-	defer stop()
-	conn, err := t.openDTLS(ctx, pipe, remote, role)
-	if err != nil {
-		return fmt.Errorf("transport: DTLS: %w", err)
-	}
-	t.mu.Lock()
-	ending := t.ending
-	t.secureConn = conn
-	t.mu.Unlock()
-	if ending {
-		_ = conn.Close()
-		return errClosed
-	}
-	if err := conn.HandshakeContext(ctx); err != nil {
-		return fmt.Errorf("transport: DTLS: %w", err)
-	}
-	return t.secure(conn, role)
-}
-
-// openDTLS makes the DTLS connection; the handshake is still to be done.
-func (t *Transport) openDTLS(ctx context.Context, pipe *dtlsPipe, remote Remote, role Role) (*dtls.Conn, error) {
-	options := []dtls.Option{
-		dtls.WithCertificates(t.endpoint.certificate),
-		dtls.WithSRTPProtectionProfiles(profiles()...),
-		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
-		dtls.WithInsecureSkipVerify(true), // verify does it, by fingerprint
-		dtls.WithVerifyPeerCertificate(verify(remote)),
-		dtls.WithLoggerFactory(t.endpoint.loggers),
-		dtls.WithMTU(1200),
-	}
-	if role.DTLSClient {
-		if err := t.agent.AwaitConnect(ctx); err != nil {
-			return nil, fmt.Errorf("transport: ICE: %w", err)
-		}
-		return dtls.ClientWithOptions(pipe, pipe.RemoteAddr(), sided[dtls.ClientOption](options)...)
-	}
-	server := append(sided[dtls.ServerOption](options), dtls.WithClientAuth(dtls.RequireAnyClientCert))
-	return dtls.ServerWithOptions(pipe, pipe.RemoteAddr(), server...)
-}
-
-// sided widens the shared options to those of one side.
-func sided[T any](shared []dtls.Option) []T {
-	out := make([]T, 0, len(shared)+1)
-	for _, o := range shared {
-		out = append(out, o.(T))
-	}
-	return out
-}
-
-func (t *Transport) secure(conn *dtls.Conn, role Role) error {
-	state, ok := conn.ConnectionState()
-	profile, chosen := conn.SelectedSRTPProtectionProfile()
-	if !ok || !chosen {
-		return errors.New("transport: DTLS without SRTP")
-	}
-	var config srtp.Config
-	config.Profile = srtp.ProtectionProfile(profile)
-	if err := config.ExtractSessionKeysFromDTLS(&state, role.DTLSClient); err != nil {
-		return fmt.Errorf("transport: SRTP keys: %w", err)
-	}
-	c := &contexts{scratch: make([]byte, 0, maxPacket)}
-	var err error
-	if c.in, err = srtp.CreateContext(config.Keys.RemoteMasterKey, config.Keys.RemoteMasterSalt, config.Profile,
-		srtp.SRTPReplayProtection(1024), srtp.SRTCPReplayProtection(128)); err != nil {
-		return fmt.Errorf("transport: SRTP: %w", err)
-	}
-	if c.out, err = srtp.CreateContext(config.Keys.LocalMasterKey, config.Keys.LocalMasterSalt, config.Profile); err != nil {
-		return fmt.Errorf("transport: SRTP: %w", err)
-	}
-	t.secured.Store(c)
-	return nil
 }
