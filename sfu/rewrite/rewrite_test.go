@@ -299,3 +299,38 @@ func BenchmarkSource(b *testing.B) {
 		s.Source(900)
 	}
 }
+
+func TestDropSpent(t *testing.T) {
+	var s Stream
+	if s.Drop(9) {
+		t.Error("spent before anything")
+	}
+	mustMap(t, &s, 0, 10, 0, 10, 0)
+	for _, seq := range []uint16{11, 11, 9} { // the first, again, from before
+		if s.Drop(seq) {
+			t.Errorf("%d was not spent", seq)
+		}
+	}
+	mustMap(t, &s, 0, 13, 1, 12, 1)
+	if s.Drop(11) {
+		t.Error("dropped in time, and spent")
+	}
+	if !s.Drop(12) {
+		t.Error("its number has been passed over")
+	}
+	mustMap(t, &s, 0, 12, 1, 11, 1)
+}
+
+func TestOffset(t *testing.T) {
+	var s Stream
+	if _, ok := s.Offset(); ok {
+		t.Error("an offset without a source")
+	}
+	s.Switch(0, 10, 5000, rate)
+	s.Map(0, 10, 5000)
+	s.Switch(100*ms, 70, 100, rate)
+	_, ts, _ := s.Map(100*ms, 70, 100)
+	if offset, ok := s.Offset(); !ok || 100+offset != ts {
+		t.Errorf("offset %d, but 100 becomes %d", offset, ts)
+	}
+}

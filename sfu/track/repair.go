@@ -118,7 +118,6 @@ func (sub *Subscription) resend(seq uint16, now int64, p *parcel) {
 		sub.repaired = make([]repaired, rememberRepairs)
 	}
 	sub.repaired[seq%rememberRepairs] = repaired{seq: seq, at: max(now, 1)}
-	sub.budget -= p.size
 	sub.stats.Repaired++
-	sub.send(p, out)
+	sub.budget -= sub.send(p, out)
 }

@@ -165,7 +165,8 @@ func (sub *Subscription) forward(p *parcel) {
 		return
 	}
 	sub.format = p.format
-	sub.send(p, outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: ts, ssrc: sub.ssrc})
+	n := sub.send(p, outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: ts, ssrc: sub.ssrc})
+	sub.budget = min(sub.budget+n/budgetShare, maxBudget)
 }
 
 // start tells whether the packet may be forwarded: whether it goes on with what
@@ -214,24 +215,24 @@ func (sub *Subscription) skip(p *parcel) {
 	}
 }
 
-// send writes a packet and counts it.
-func (sub *Subscription) send(p *parcel, out outgoing) {
+// send writes a packet and counts it. It tells the size of what was sent.
+func (sub *Subscription) send(p *parcel, out outgoing) int {
 	b, ok := p.write(sub, out)
 	if !ok {
 		sub.stats.DroppedFormat++
-		return
+		return 0
 	}
 	if !sub.sender.sink.WriteRTP(b) {
 		sub.stats.DroppedSink++
-		return
+		return 0
 	}
 	if out.repair {
 		sub.stats.RTX++
-		return
+		return len(b)
 	}
 	sub.stats.Packets++
 	sub.stats.Bytes += uint64(p.size) //nolint:gosec // never negative
-	sub.budget = min(sub.budget+len(b)/budgetShare, maxBudget)
+	return len(b)
 }
 
 // route is how the parcel's packet goes out.
@@ -265,7 +266,9 @@ func (sub *Subscription) plan(fs *formats) []route {
 				continue
 			}
 			routes[i] = route{ok: true, pt: f.PayloadType, rtx: f.RTX}
-			types[fs.list[i].PayloadType&0x7f] = f.PayloadType
+			if !fs.list[i].red { // which does not nest
+				types[fs.list[i].PayloadType&0x7f] = f.PayloadType
+			}
 			break
 		}
 	}
