@@ -117,11 +117,16 @@ export class Devices extends EventTarget {
       kinds.forEach((kind, index) => this.#take(kind, turns[index], stream.getTracks().find((track) => track.kind === kind)));
     } catch (error) {
       // One of them is the trouble. Each by itself says which; but nobody is asked again for what was just refused.
-      await Promise.all(kinds.map(async (kind, index) => {
-        if (turns[index] !== this.#turns[kind]) return;
-        if (errorType(error) === 'denied' && !(await granted(kind))) this.#fail(kind, error);
-        else await this.#open(kind).catch(() => {});
+      const tried = await Promise.allSettled(kinds.map(async (kind) => {
+        if (errorType(error) === 'denied' && !(await granted(kind))) throw error;
+        return this.#capture([kind]);
       }));
+      // Told together, so that one sentence can say both.
+      tried.forEach((result, index) => {
+        const kind = kinds[index];
+        if (result.status === 'fulfilled') this.#take(kind, turns[index], result.value.getTracks()[0]);
+        else if (turns[index] === this.#turns[kind]) this.#fail(kind, result.reason);
+      });
     }
     await this.#list();
   }

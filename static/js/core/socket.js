@@ -13,12 +13,12 @@ const STAY_AWAY = 4001;
 const MAX_QUEUE = 500;
 
 /**
- * How long to wait before the next attempt, in milliseconds: soon at first, at most 8 s, and never all clients at once.
+ * How long to wait before the next attempt, in milliseconds: soon at first, at most 5 s, and never all clients at once.
  * @param {number} attempt 0 for the first
  * @param {() => number} [random] 0 <= r < 1
  */
 export function backoff(attempt, random = Math.random) {
-  return Math.round(Math.min(8000, 250 * 2 ** Math.min(attempt, 10)) * (0.5 + random() / 2));
+  return Math.round(Math.min(5000, 250 * 2 ** Math.min(attempt, 10)) * (0.5 + random() / 2));
 }
 
 export class Socket extends EventTarget {

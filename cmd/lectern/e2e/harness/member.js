@@ -89,6 +89,13 @@ export class Member {
     });
   }
 
+  /** Waits until this member sends its camera and microphone on `legs` connectors, and checks it is on no others. */
+  async uploadsOn(legs, streamType = 'user') {
+    const sending = async () => (await this.stats()).filter((connector) => connector.streamType === streamType && connector.sent > 0).length;
+    await until(`${this.name} sends on ${legs} connectors`, async () => await sending() >= legs);
+    assert.equal(await sending(), legs, `${this.name} sends on more than ${legs} connectors`);
+  }
+
   /** Waits for exactly `count` user connectors with an open channel, tiles or not. */
   seesConnectors(count) {
     return until(`${this.name} has ${count} connectors`, async () => {

@@ -12,6 +12,10 @@ import { launchBrowser, openPage, serveMesh } from './browser.js';
 import { Member } from './member.js';
 import { startServer } from './server.js';
 
+/** The servers of these tests run in SFU mode: LECTERN_MODE says so, to them as to us. */
+export const SFU = process.env.LECTERN_MODE === 'sfu';
+if (SFU) process.env.LECTERN_RTC_PORT ??= '0'; // several servers at once
+
 const SCENARIO_MS = 150_000;
 
 /**
@@ -95,6 +99,8 @@ class Cast {
       if (index > 0) await member.seesTiles(index);
     }
     await Promise.all(pages.map((member) => member.receives(pages.length - 1)));
+    // Whatever the size of the room, the server takes each camera once.
+    await Promise.all(pages.map((member) => member.uploadsOn(SFU ? 1 : pages.length - 1)));
     return pages;
   }
 

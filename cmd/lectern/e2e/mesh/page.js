@@ -46,9 +46,10 @@ async function figures(connector) {
     signaling: connector.pc.signalingState, channel: connector.channel?.readyState ?? 'none',
     mline: connector.pc.remoteDescription?.sdp.match(/^m=/gm)?.length ?? 0,
     tracks: connector.remoteStream?.getTracks().map(({ kind }) => kind).sort() ?? [],
-    frames: 0, samples: 0, energy: 0,
+    frames: 0, samples: 0, energy: 0, sent: 0,
   };
   for (const report of (await connector.pc.getStats()).values()) {
+    if (report.type === 'outbound-rtp') out.sent += report.bytesSent ?? 0;
     if (report.type !== 'inbound-rtp') continue;
     if (report.kind === 'video') out.frames += report.framesDecoded ?? 0;
     if (report.kind === 'audio') {
