@@ -1,0 +1,284 @@
+package track_test
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"lectern/sfu/codec"
+	"lectern/sfu/packet"
+	"lectern/sfu/track"
+	"lectern/sfu/transport"
+)
+
+// end is one end of a connection; what comes goes to its functions.
+type end struct {
+	conn      *transport.Transport
+	on        *transport.Endpoint
+	connected chan struct{}
+	once      sync.Once
+	rtp, rtcp func(packet []byte, arrived int64)
+}
+
+func (e *end) StateChanged(s transport.State) {
+	if s == transport.Connected {
+		e.once.Do(func() { close(e.connected) })
+	}
+}
+func (e *end) RTP(b []byte, arrived int64)  { e.rtp(b, arrived) }
+func (e *end) RTCP(b []byte, arrived int64) { e.rtcp(b, arrived) }
+func (e *end) Open(*transport.Channel)      {}
+func (e *end) Message([]byte, bool)         {}
+func (e *end) Shut()                        {}
+
+func newEnd(t *testing.T) *end {
+	t.Helper()
+	ignore := func([]byte, int64) {}
+	e := &end{connected: make(chan struct{}), rtp: ignore, rtcp: ignore}
+	var err error
+	if e.on, err = transport.Listen(transport.Config{Listen: netip.MustParseAddr("127.0.0.1")}); err != nil {
+		t.Fatal(err)
+	}
+	if e.conn, err = e.on.New(e); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		e.conn.Close()
+		_ = e.on.Close()
+	})
+	return e
+}
+
+// connect joins the server's end and a client's.
+func connect(t *testing.T, server, client *end) {
+	t.Helper()
+	start := func(e, other *end, role transport.Role) {
+		l, err := other.conn.Local()
+		if err != nil {
+			t.Fatal(err)
+		}
+		role.NoChannel = true
+		err = e.conn.Start(transport.Remote{Ufrag: l.Ufrag, Password: l.Password,
+			FingerprintHash: "sha-256", Fingerprint: other.on.Fingerprint()}, role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range l.Candidates {
+			if err := e.conn.AddCandidate(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	start(server, client, transport.Role{Controlling: true})
+	start(client, server, transport.Role{DTLSClient: true})
+	wait(t, server.connected)
+	wait(t, client.connected)
+}
+
+func wait(t *testing.T, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nothing came")
+	}
+}
+
+// camera is a publishing client: it sends on when the SFU has had a frame, and
+// sends again what is asked for.
+type camera struct {
+	conn *transport.Transport
+
+	mu sync.Mutex
+	// Guarded by mu.
+	sent  map[uint16][]byte
+	next  uint16
+	again uint16
+}
+
+const (
+	cameraSSRC, cameraRTX = 1000, 1001
+	viewerSSRC, viewerRTX = 5000, 5001
+	packets               = 600
+)
+
+// send sends the next packet: each fifth begins a frame, each frame can be begun
+// with.
+func (c *camera) send(ts uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	head := []byte{0x00, 0x00}
+	if c.next%5 == 0 {
+		head[0] = 0x10
+	}
+	b := packet.Build(nil, c.next%5 == 4, 96, c.next, ts, cameraSSRC, nil,
+		binary.BigEndian.AppendUint16(append(head, make([]byte, 800)...), c.next))
+	c.sent[c.next] = b
+	c.next++
+	c.conn.WriteRTP(b)
+}
+
+func (c *camera) feedback(b []byte, _ int64) {
+	list, _ := rtcp.Unmarshal(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range list {
+		nack, ok := p.(*rtcp.TransportLayerNack)
+		if !ok {
+			continue
+		}
+		for i := range nack.Nacks {
+			for _, seq := range nack.Nacks[i].PacketList() {
+				b, ok := c.sent[seq]
+				if !ok {
+					continue
+				}
+				h, _ := packet.Parse(b)
+				c.again++
+				c.conn.WriteRTP(packet.Build(nil, h.Marker, 97, c.again, h.Timestamp, cameraRTX, nil,
+					append(binary.BigEndian.AppendUint16(nil, seq), h.Payload(b)...)))
+			}
+		}
+	}
+}
+
+// screen is a viewing client that loses packets and asks for them.
+type screen struct {
+	t    *testing.T
+	conn *transport.Transport
+	all  chan struct{}
+
+	// Owned by the reader.
+	got     map[uint16]uint16 // what the camera numbered it
+	seen    map[uint16]bool   // what the camera numbered so, of the first ones
+	highest uint16
+	began   bool
+	count   int
+}
+
+func (s *screen) take(b []byte, _ int64) {
+	if s.count++; s.count%7 == 3 {
+		return // lost on the way
+	}
+	h, err := packet.Parse(b)
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
+	payload, seq := h.Payload(b), h.Sequence
+	if h.SSRC == viewerRTX {
+		seq, payload = binary.BigEndian.Uint16(payload), payload[2:]
+	}
+	if !s.began || packet.SequenceNewer(seq, s.highest) {
+		s.highest, s.began = seq, true
+	}
+	number := binary.BigEndian.Uint16(payload[len(payload)-2:])
+	s.got[seq] = number
+	if number < packets {
+		s.seen[number] = true
+	}
+	var missing []uint16
+	for back := range uint16(packets) {
+		n := s.highest - (packets - 1 - back)
+		if _, ok := s.got[n]; !ok && s.got[s.highest]-(s.highest-n) < packets {
+			missing = append(missing, n)
+		}
+	}
+	if len(missing) > 0 {
+		b, err := (&rtcp.TransportLayerNack{MediaSSRC: viewerSSRC,
+			Nacks: rtcp.NackPairsFromSequenceNumbers(missing)}).Marshal()
+		if err == nil {
+			s.conn.WriteRTCP(b)
+		}
+	}
+	if len(s.seen) == packets {
+		select {
+		case <-s.all:
+		default:
+			close(s.all)
+		}
+	}
+}
+
+// TestOverTransports sends video from one client through the SFU to another one
+// over real connections that lose packets on both ways. All of it arrives.
+func TestOverTransports(t *testing.T) {
+	from, up, down, to := newEnd(t), newEnd(t), newEnd(t), newEnd(t)
+	vp8 := codec.Preferred()[0]
+	video := track.New(codec.Video)
+	receiver, sender := track.NewReceiver(up.conn), track.NewSender(down.conn)
+	receiver.Bind(track.SectionConfig{
+		MID: "0", Kind: codec.Video, Track: video, Sources: []track.Source{{SSRC: cameraSSRC, RTX: cameraRTX}},
+		Formats: []track.Format{{PayloadType: 96, RTX: 97, Codec: vp8}},
+	})
+	sender.Subscribe(track.SubscriptionConfig{
+		Track: video, MID: "0", SSRC: viewerSSRC, RTXSSRC: viewerRTX, CNAME: "c",
+		Formats: []track.Format{{PayloadType: 100, RTX: 101, Codec: vp8}},
+	})
+
+	c := &camera{conn: from.conn, sent: map[uint16][]byte{}}
+	s := &screen{t: t, conn: to.conn, all: make(chan struct{}), got: map[uint16]uint16{}, seen: map[uint16]bool{}}
+	from.rtcp, to.rtp, down.rtcp = c.feedback, s.take, sender.RTCP
+	had := make(chan struct{}, packets)
+	count := 0
+	up.rtp = func(b []byte, arrived int64) {
+		if h, err := packet.Parse(b); err == nil && h.SSRC == cameraSSRC {
+			select {
+			case had <- struct{}{}:
+			default: // nobody waits any more
+			}
+		}
+		if count++; count%10 != 9 { // else lost on the way
+			receiver.RTP(b, arrived)
+		}
+	}
+	connect(t, up, from)
+	connect(t, down, to)
+	sender.Start()
+
+	stop, ticking := make(chan struct{}), sync.WaitGroup{}
+	ticking.Go(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				receiver.Tick(transport.Now())
+				sender.Tick(transport.Now())
+			}
+		}
+	})
+	for i := range uint32(packets) {
+		c.send(i / 5 * 3000)
+		wait(t, had)
+	}
+	// The last ones may be lost, and nothing behind them tells: go on.
+	more := time.NewTicker(10 * time.Millisecond)
+	defer more.Stop()
+	deadline := time.After(30 * time.Second)
+	for done := false; !done; {
+		select {
+		case <-s.all:
+			done = true
+		case <-more.C:
+			c.send(packets / 5 * 3000)
+		case <-deadline:
+			t.Error("not all packets arrived")
+			done = true
+		}
+	}
+	close(stop)
+	ticking.Wait()
+	if st := receiver.Stats(); st.Recovered == 0 {
+		t.Error("nothing was recovered from the publisher")
+	}
+	if st := sender.Stats(); st.Total.Repaired == 0 {
+		t.Error("nothing was sent to the viewer again")
+	}
+}
