@@ -47,12 +47,13 @@ test-page: ## Tests of the page's modules in Node
 	@files=$$(find static/test -name '*.test.*js' 2>/dev/null | sort || true); \
 	if [ -n "$$files" ]; then node --test $$files; fi
 
-test-e2e: ## Browsers and the official Socket.IO client against the real server
+test-e2e: ## Browsers in both modes, and the official Socket.IO client, against the real server
 	@files=$$(find $(E2E) -name node_modules -prune -o -name '*.test.*js' -print 2>/dev/null || true); \
 	if [ -n "$$files" ]; then \
-	  .ci/install browser; \
+	  .ci/install browser firefox; \
 	  $(MAKE) --no-print-directory node-modules build; \
-	  cd $(E2E) && LECTERN_BIN=$(CURDIR)/bin/lectern timeout --foreground 600 npm test; \
+	  cd $(E2E) && LECTERN_BIN=$(CURDIR)/bin/lectern timeout --foreground 600 npm test && \
+	  LECTERN_BIN=$(CURDIR)/bin/lectern timeout --foreground 600 npm run test:sfu; \
 	fi
 
 # npm ci only when the lock file changed since the last one.

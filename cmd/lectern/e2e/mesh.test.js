@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { until } from './harness/wait.js';
-import { scenario, useStage } from './harness/stage.js';
+import { scenario, SFU, useStage } from './harness/stage.js';
 
 const stage = useStage();
 
@@ -109,6 +109,7 @@ scenario(stage, 'a display is shared, seen by a late joiner, and cancelled', asy
     await late.join(cast.room);
     await late.receives(1, { streamType: 'remoteDisplay', kinds: ['video'] });
     await Promise.all([late, ann, ben].map((member) => member.receives(2)));
+    await sharer.uploadsOn(SFU ? 1 : 2, 'display');
     await sharer.call('cancelShare');
     await Promise.all([late, watcher].map((member) => member.seesTiles(0, 'remoteDisplay')));
     await late.leave();
