@@ -117,6 +117,51 @@ scenario(stage, 'a display is shared, seen by a late joiner, and cancelled', asy
   }
 });
 
+scenario(stage, 'a display shared while alone is seen by who comes', async (cast) => {
+  const ann = await cast.open('ann');
+  await ann.join(cast.room);
+  await ann.call('share');
+  const ben = await cast.open('ben');
+  await ben.join(cast.room);
+  await ben.receives(1, { streamType: 'remoteDisplay', kinds: ['video'] });
+  await Promise.all([ann, ben].map((member) => member.receives(1)));
+  const cat = await cast.open('cat');
+  await cat.join(cast.room);
+  await cat.receives(1, { streamType: 'remoteDisplay', kinds: ['video'] });
+  await ben.leave(); // the member whose coming made the client offer it
+  await cat.seesTiles(1);
+  await cat.receives(1, { streamType: 'remoteDisplay', kinds: ['video'] });
+  await ann.call('cancelShare');
+  await cat.seesTiles(0, 'remoteDisplay');
+});
+
+scenario(stage, 'ten times camera off and on: nobody else pays for it', async (cast) => {
+  const members = await cast.call('ann', 'ben', 'cat');
+  const [ann, ben, cat] = members;
+  for (let time = 0; time < 10; time++) {
+    await cat.call('setEnabled', 'video', false);
+    await Promise.all([ann, ben].map((other) => other.seesTracksOf(cat, ['audio'])));
+    await cat.call('setEnabled', 'video', true);
+    await Promise.all([ann, ben].map((other) => other.seesTracksOf(cat, ['audio', 'video'])));
+  }
+  await Promise.all(members.map((member) => member.receives(2)));
+  if (!SFU) return; // in a mesh everybody's descriptions grow
+  for (const member of [ann, ben]) for (const { mline } of await member.stats()) assert.equal(mline, 3);
+  const grown = (await cat.stats()).filter(({ mline }) => mline > 3);
+  assert.equal(grown.length, 1, 'only the connector that sends has grown');
+});
+
+scenario(stage, 'a picture goes on when the member goes whose connector carried it', async (cast) => {
+  const [ann, ben, cat] = await cast.call('ann', 'ben', 'cat'); // cat sends to ann's connector in SFU mode
+  await ben.watchGaps(cat);
+  await ann.leave();
+  await Promise.all([ben, cat].map((member) => member.seesTiles(1)));
+  await Promise.all([ben, cat].map((member) => member.receives(1)));
+  await cat.uploadsOn(1);
+  const gap = await ben.longestGap();
+  assert.ok(gap < 1500, `ben saw no new picture of cat for ${gap} ms`);
+});
+
 scenario(stage, 'leaving while sharing takes person and display away', async (cast) => {
   const [ann, ben, cat] = await cast.call('ann', 'ben', 'cat');
   await ann.call('share');

@@ -96,6 +96,28 @@ export class Member {
     assert.equal(await sending(), legs, `${this.name} sends on more than ${legs} connectors`);
   }
 
+  /** Begins to note the times between the pictures of `sender`'s tile here. */
+  watchGaps(sender) {
+    return this.page.evaluate(async (id) => {
+      const all = await window.mesh.stats();
+      const connector = all.find(({ memberId, streamType }) => memberId === id && streamType === 'user');
+      const tile = document.querySelector(`[data-connector-id="${connector.id}"]`);
+      window.gap = { last: performance.now(), longest: 0 };
+      const look = () => {
+        const now = performance.now();
+        window.gap.longest = Math.max(window.gap.longest, now - window.gap.last);
+        window.gap.last = now;
+        tile.requestVideoFrameCallback(look);
+      };
+      tile.requestVideoFrameCallback(look);
+    }, sender.id);
+  }
+
+  /** The longest time without a new picture since `watchGaps`, in ms. */
+  longestGap() {
+    return this.page.evaluate(() => Math.round(Math.max(window.gap.longest, performance.now() - window.gap.last)));
+  }
+
   /** Waits for exactly `count` user connectors with an open channel, tiles or not. */
   seesConnectors(count) {
     return until(`${this.name} has ${count} connectors`, async () => {
