@@ -43,7 +43,7 @@ func newBox() *box { return &box{space: make(chan struct{}, 1), ended: make(chan
 // push adds a copy of data. It waits while the box is full, until done is
 // closed or the box is.
 func (b *box) push(data []byte, done <-chan struct{}) error {
-	var patience <-chan time.Time
+	var patience *time.Timer
 	for {
 		full, wake, err := b.tryPush(data)
 		if err != nil {
@@ -56,17 +56,17 @@ func (b *box) push(data []byte, done <-chan struct{}) error {
 			return nil
 		}
 		if patience == nil {
-			timer := time.NewTimer(boxPatience)
-			defer timer.Stop()
-			patience = timer.C
+			patience = time.NewTimer(boxPatience)
+			defer patience.Stop()
 		}
 		select {
 		case <-b.space:
+			patience.Reset(boxPatience)
 		case <-b.ended:
 			return errBoxClosed
 		case <-done:
 			return errBoxClosed
-		case <-patience:
+		case <-patience.C:
 			return errBoxSlow
 		}
 	}

@@ -1,0 +1,194 @@
+package sfu
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestBoxKeepsOrder(t *testing.T) {
+	b := newBox()
+	const count = 1000
+	go func() { // ends with the last message
+		for i := range count {
+			if err := b.push(fmt.Appendf(nil, "%06d%s", i, make([]byte, 8000)), nil); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	woken := make(chan struct{}, 1)
+	b.take(t, func() {
+		select {
+		case woken <- struct{}{}:
+		default:
+		}
+	})
+	for i := 0; i < count; {
+		data := b.pop()
+		if data == nil {
+			if b.empty() {
+				select {
+				case <-woken:
+				case <-time.After(20 * time.Second):
+					t.Fatalf("message %d never came", i)
+				}
+			}
+			continue
+		}
+		if want := fmt.Sprintf("%06d", i); string(data[:6]) != want {
+			t.Fatalf("got message %s, want %s", data[:6], want)
+		}
+		i++
+	}
+}
+
+func TestBoxCopies(t *testing.T) {
+	b := newBox()
+	data := []byte("one")
+	if err := b.push(data, nil); err != nil {
+		t.Fatal(err)
+	}
+	copy(data, "two")
+	if got := b.pop(); string(got) != "one" {
+		t.Errorf("got %q, the sender's buffer", got)
+	}
+}
+
+func TestBoxBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBox()
+		piece := make([]byte, 250_000)
+		pushed := 0
+		done := make(chan struct{})
+		ended := make(chan error)
+		go func() {
+			for {
+				if err := b.push(piece, done); err != nil {
+					ended <- err
+					return
+				}
+				pushed++
+			}
+		}()
+		synctest.Wait()
+		if want := boxLimit / len(piece); pushed != want || b.bytes > boxLimit {
+			t.Errorf("%d pieces, %d bytes, want %d pieces", pushed, b.bytes, want)
+		}
+		b.pop()
+		synctest.Wait()
+		if want := boxLimit/len(piece) + 1; pushed != want {
+			t.Errorf("%d pieces after one was taken, want %d", pushed, want)
+		}
+		close(done)
+		if err := <-ended; !errors.Is(err, errBoxClosed) {
+			t.Errorf("the sender that ends gets %v", err)
+		}
+	})
+}
+
+// One message larger than the box must not be held back for ever.
+func TestBoxTakesOneLargeMessage(t *testing.T) {
+	b := newBox()
+	large := bytes.Repeat([]byte("x"), boxLimit+1)
+	if full, _, err := b.tryPush(large); full || err != nil {
+		t.Fatalf("full %v, %v", full, err)
+	}
+	if full, _, _ := b.tryPush([]byte("y")); !full {
+		t.Error("takes more than its bound")
+	}
+	if got := b.pop(); len(got) != len(large) || b.bytes != 0 {
+		t.Errorf("got %d bytes, %d left", len(got), b.bytes)
+	}
+}
+
+func TestBoxPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBox()
+		if err := b.push(make([]byte, boxLimit), nil); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if err := b.push([]byte("x"), nil); !errors.Is(err, errBoxSlow) {
+			t.Errorf("got %v, want %v", err, errBoxSlow)
+		}
+		if d := time.Since(start); d != boxPatience {
+			t.Errorf("waited %v, want %v", d, boxPatience)
+		}
+		b.clear()
+		if err := b.push([]byte("x"), nil); err != nil {
+			t.Errorf("after clear: %v", err)
+		}
+	})
+}
+
+// A receiver that takes a little now and then does not lose what waits.
+func TestBoxPatienceWithSlowReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBox()
+		for range 8 {
+			if err := b.push(make([]byte, boxLimit/8), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		result := make(chan error)
+		go func() { result <- b.push(make([]byte, boxLimit/2), nil) }()
+		for range 4 {
+			time.Sleep(boxPatience - time.Second)
+			synctest.Wait()
+			b.pop()
+		}
+		if err := <-result; err != nil {
+			t.Errorf("a receiver that takes something every %v: %v", boxPatience-time.Second, err)
+		}
+	})
+}
+
+func TestBoxCloseWakesPushers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBox()
+		if err := b.push(make([]byte, boxLimit), nil); err != nil {
+			t.Fatal(err)
+		}
+		results := make(chan error)
+		for range 3 {
+			go func() { results <- b.push([]byte("x"), nil) }()
+		}
+		synctest.Wait()
+		start := time.Now()
+		b.close()
+		b.close()
+		for range 3 {
+			if err := <-results; !errors.Is(err, errBoxClosed) {
+				t.Errorf("got %v, want %v", err, errBoxClosed)
+			}
+		}
+		if time.Since(start) != 0 {
+			t.Error("they waited")
+		}
+		if err := b.push([]byte("x"), nil); !errors.Is(err, errBoxClosed) {
+			t.Errorf("a push after close: %v", err)
+		}
+		if b.pop() != nil || b.bytes != 0 {
+			t.Error("a closed box keeps what waited")
+		}
+	})
+}
+
+// Two connectors of one pair are there at once while one replaces the other.
+func TestBoxTaker(t *testing.T) {
+	b := newBox()
+	var woken []string
+	wake := func(name string) func() { return func() { woken = append(woken, name) } }
+	b.take("old", wake("old"))
+	b.take("new", wake("new"))
+	b.untake("old")
+	_ = b.push([]byte("x"), nil)
+	b.untake("new")
+	_ = b.push([]byte("x"), nil)
+	if len(woken) != 1 || woken[0] != "new" {
+		t.Errorf("woken: %v, want the new one once", woken)
+	}
+}
