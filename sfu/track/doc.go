@@ -16,11 +16,13 @@
 // All exported methods may be called concurrently. A packet runs through on the
 // goroutine that read it: Receiver.mu is held to account for it, then
 // Track.mu, to which the readers of a track's inputs come one after the other,
-// then for each subscription its own mutex. Locks are taken in this order, and
-// only downwards:
+// then for each subscription its own mutex. Receiver.mu is a leaf; the others are
+// taken in these orders, always before what a Sink locks:
 //
-//	Receiver.mu
-//	Sender.repair > Track.mu > Subscription.mu > keyframes.mu, cache, Sink
+//	Track.mu > Subscription.mu
+//	Track.mu > keyframes.mu
+//	Sender.repair > Subscription.mu > cache
+//	Sender.mu > Subscription.mu, Track.changing
 //
 // In the fan-out there is no lock that is shared by subscriptions of different
 // tracks, no map, and no allocation.

@@ -255,6 +255,14 @@ func audience(t testing.TB, viewers int) (*publisher, []byte) {
 	return p, p.make(deltaVP8(make([]byte, 1098)...))
 }
 
+// sent counts the packets that all viewers got.
+func (t *Track) sent() (n uint64) {
+	for _, sub := range *t.subscriptions.Load() {
+		n += sub.Stats().Packets
+	}
+	return n
+}
+
 // next makes a packet the one after it.
 func next(b []byte) (now int64) {
 	seq := uint16(b[2])<<8 | uint16(b[3]) + 1
@@ -264,8 +272,12 @@ func next(b []byte) (now int64) {
 
 func TestNoAllocation(t *testing.T) {
 	p, b := audience(t, 10)
+	before := p.input.track.sent()
 	if n := testing.AllocsPerRun(1000, func() { p.receiver.RTP(b, next(b)) }); n != 0 {
 		t.Errorf("%v allocations per packet", n)
+	}
+	if n := p.input.track.sent() - before; n != 1001*10 {
+		t.Errorf("%d packets were sent", n)
 	}
 }
 
@@ -273,9 +285,13 @@ func BenchmarkForward(b *testing.B) {
 	for _, n := range []int{1, 10, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			p, packet := audience(b, n)
+			before := p.input.track.sent()
 			b.ReportAllocs()
 			for b.Loop() {
 				p.receiver.RTP(packet, next(packet))
+			}
+			if sent := p.input.track.sent() - before; sent != uint64(n)*uint64(b.N) {
+				b.Fatalf("%d of %d packets were sent", sent, n*b.N)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/viewer")
 		})

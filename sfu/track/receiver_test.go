@@ -257,8 +257,7 @@ func TestTransportFeedback(t *testing.T) {
 		number(n)
 		p.frame(start+int64(i)*5*ms, keyVP8())
 	}
-	p.receiver.Tick(start + 99*ms)
-	p.receiver.Tick(start + 120*ms)
+	p.receiver.Tick(start + 20*ms)
 	got := takeRTCP[*rtcp.TransportLayerCC](t, p.wire)
 	if len(got) != 1 || got[0].BaseSequenceNumber != 65535 || got[0].PacketStatusCount != 4 || len(got[0].RecvDeltas) != 3 {
 		t.Fatalf("feedback %v", got)
@@ -269,13 +268,23 @@ func TestTransportFeedback(t *testing.T) {
 	if got[0].ReferenceTime != 0 {
 		t.Errorf("reference time %d", got[0].ReferenceTime)
 	}
+	number(3)
+	p.frame(start+25*ms, keyVP8())
+	p.receiver.Tick(start + 119*ms)
+	if got := takeRTCP[*rtcp.TransportLayerCC](t, p.wire); len(got) != 0 {
+		t.Error("feedback before its time")
+	}
+	p.receiver.Tick(start + 120*ms)
+	if got := takeRTCP[*rtcp.TransportLayerCC](t, p.wire); len(got) != 1 {
+		t.Error("no feedback in time")
+	}
 	p.receiver.Tick(start + 300*ms)
 	if got := takeRTCP[*rtcp.TransportLayerCC](t, p.wire); len(got) != 0 {
 		t.Error("feedback about nothing")
 	}
 	// A flood is told of in pieces that fit a datagram.
 	for i := range uint16(2000) {
-		number(i + 3)
+		number(i + 4)
 		p.frame(start+400*ms, keyVP8())
 	}
 	for _, b := range p.wire.rtcp {

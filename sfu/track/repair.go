@@ -104,8 +104,8 @@ func (sub *Subscription) isRepeated(seq uint16, now int64) bool {
 // the viewer takes that, else as it was.
 func (sub *Subscription) resend(seq uint16, now int64, p *parcel) {
 	r := sub.route(p)
-	mapped, ts, ok := sub.stream.Map(now, p.header.Sequence, p.header.Timestamp)
-	if !r.ok || !ok || mapped != seq {
+	_, ts, ok := sub.stream.Map(now, p.header.Sequence, p.header.Timestamp)
+	if !r.ok || !ok {
 		return
 	}
 	out := outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: ts, ssrc: sub.ssrc}

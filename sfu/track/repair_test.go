@@ -128,6 +128,28 @@ func TestRetransmissionIsBounded(t *testing.T) {
 	}
 }
 
+// TestLookupsAreBounded: numbers that are not to be had cost time too.
+func TestLookupsAreBounded(t *testing.T) {
+	track := New(codec.Video)
+	p := publish(t, track, 1000)
+	v := view(track, 5000)
+	p.frame(0, keyVP8())
+	for range 100 {
+		var all []uint16
+		for seq := range uint16(900) {
+			all = append(all, 5000+seq)
+		}
+		v.nack(t, 1000*ms, all...)
+	}
+	if s := v.sub.Stats(); s.NACKed-s.RepairLimited != maxLookups {
+		t.Errorf("%+v", s)
+	}
+	v.nack(t, 1000*ms+10*lookupTime, 1, 2, 3)
+	if s := v.sub.Stats(); s.NACKed-s.RepairLimited != maxLookups+3 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestLostUpstream: what we miss ourselves is forwarded when it comes.
 func TestLostUpstream(t *testing.T) {
 	track := New(codec.Video)

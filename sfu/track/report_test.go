@@ -57,7 +57,7 @@ func TestLipSync(t *testing.T) {
 				pa.ts = baseA + uint32(captureA*48)
 				pa.send(now*ms, []byte{1})
 			}
-			if now%1000 == 500 { // it tells, with jitter on the way
+			if now%700 == 350 { // it tells, with jitter on the way
 				at := now - 30
 				pv.receiver.RTCP(mustMarshal(t, &rtcp.SenderReport{SSRC: ssrc, NTPTime: ntp(at * ms), RTPTime: baseV + uint32(at*90)}), now*ms)
 				pa.receiver.RTCP(mustMarshal(t, &rtcp.SenderReport{SSRC: ssrc + 10, NTPTime: ntp((at + 7) * ms), RTPTime: baseA + uint32((at+7)*48)}), (now+3)*ms)

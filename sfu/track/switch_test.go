@@ -27,6 +27,9 @@ func TestInputMoves(t *testing.T) {
 	moved.frame(50*ms, keyVP8())
 	old.frame(66*ms, keyVP8())
 	old.frame(67*ms, deltaVP8())
+	if n := old.receiver.streams[1000].source.cache.Size(); n != 0 {
+		t.Errorf("%d bytes of the old source are kept", n)
+	}
 	got := v.want(t, 1002)[0]
 	if d := got.Timestamp - before.Timestamp; d != 3000+17*90 {
 		t.Errorf("the timestamp moved by %d", d)
@@ -116,4 +119,41 @@ func TestSilentSource(t *testing.T) {
 	v.want(t, 1003)
 	later.frame(2006*ms, keyVP8())
 	v.want(t, 1004)
+
+	// It begins to come back, but the later one was only slow.
+	old.frame(5000*ms, deltaVP8())
+	later.frame(5001*ms, deltaVP8())
+	v.want(t, 1005)
+	old.plis()
+	later.plis()
+	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: 5000}), 6000*ms)
+	if a, b := old.plis(), later.plis(); a != 0 || b != 1 {
+		t.Errorf("%d requests to the old source, %d to the current one", a, b)
+	}
+}
+
+// TestVideoRestarts: numbers that begin anew are another source.
+func TestVideoRestarts(t *testing.T) {
+	track := New(codec.Video)
+	p := publish(t, track, 1000)
+	v := view(track, 5000)
+	p.receiver.RTCP(mustMarshal(t, &rtcp.SenderReport{SSRC: 1000, NTPTime: ntp(0)}), 0)
+	p.frame(0, keyVP8())
+	v.sender.Tick(0)
+	v.want(t, 1000)
+	if got := v.reports(t); len(got) != 1 {
+		t.Fatalf("%d reports", len(got))
+	}
+	p.seq = 30000
+	p.frame(33*ms, deltaVP8())
+	v.want(t)
+	if n := p.plis(); n != 1 {
+		t.Errorf("%d keyframe requests", n)
+	}
+	p.frame(66*ms, keyVP8())
+	v.want(t, 1001)
+	v.sender.Tick(2000 * ms)
+	if got := v.reports(t); len(got) != 0 {
+		t.Error("a report by a clock that may be another one")
+	}
 }
