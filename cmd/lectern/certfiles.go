@@ -35,7 +35,7 @@ func newKeyPairFiles(cert, key string, log *slog.Logger) (*keyPairFiles, error) 
 	f := &keyPairFiles{cert: cert, key: key, log: log}
 	state, err := f.state()
 	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
+		return nil, err
 	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
@@ -48,11 +48,11 @@ func newKeyPairFiles(cert, key string, log *slog.Logger) (*keyPairFiles, error) 
 func (f *keyPairFiles) state() (s fileState, err error) {
 	c, err := os.Stat(f.cert)
 	if err != nil {
-		return s, err
+		return s, fmt.Errorf("tls-cert: %w", err)
 	}
 	k, err := os.Stat(f.key)
 	if err != nil {
-		return s, err
+		return s, fmt.Errorf("tls-key: %w", err)
 	}
 	return fileState{c.ModTime(), k.ModTime(), c.Size(), k.Size()}, nil
 }

@@ -220,7 +220,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"--help"}, 0, "Lectern serves video rooms", ""},
 		{[]string{"--tls", "off", "-h"}, 0, "Lectern serves video rooms", ""},
 		{[]string{"--mode", "mesh"}, 2, "", "lectern: --mode: \"mesh\" is not possible"},
-		{[]string{"--tls", "files", "--tls-cert", "no.pem", "--tls-key", "no.pem"}, 1, "", "lectern: tls: stat no.pem"},
+		{[]string{"--tls", "files", "--tls-cert", "no.pem", "--tls-key", "no.pem"}, 1, "", "lectern: tls-cert: stat no.pem"},
 	}
 	for _, c := range cases {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
