@@ -292,7 +292,8 @@ func TestServerCloses(t *testing.T) {
 		if r.session.Send([]byte("4too late")) {
 			t.Error("a closed session takes more")
 		}
-		b.want(200, "4last words\x1e1", "GET", query, "")
+		b.want(200, "4last words", "GET", query, "")
+		b.want(200, "1", "GET", query, "")
 		b.want(400, "", "GET", query, "")
 		<-r.closed
 		b.open()

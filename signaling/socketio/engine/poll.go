@@ -96,6 +96,9 @@ func (s *Session) pollBody(p *poll) (body []byte, done bool) {
 	case s.ws != nil: // what is queued goes there
 		s.poll = nil
 		return []byte{packetNoop}, true
+	case s.ended && len(packets) > 0 && s.farewell == packetClose:
+		// The end comes with the next poll, as from the reference server: the
+		// client deals with messages a moment later than with the end.
 	case s.ended:
 		packets = append(packets, []byte{s.farewell})
 		if s.linger.Stop() {
