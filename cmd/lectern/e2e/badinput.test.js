@@ -146,6 +146,9 @@ const MISTAKES = [
   ['icecandidate', trickle({ candidate: 'candidate:1' }), 'invalid', /^candidate/],
   ['icecandidate', trickle({ candidate: { candidate: 1 } }), 'invalid', /^candidate/],
   ['icecandidate', trickle({ candidate: { candidate: long(2100) } }), 'invalid', /^candidate/],
+  ['icecandidate', trickle({ candidate: { ...candidate(), sdpMid: 0 } }), 'invalid', 'candidate.sdpMid'],
+  ['icecandidate', trickle({ candidate: { ...candidate(), sdpMLineIndex: '0' } }), 'invalid', 'candidate.sdpMLineIndex'],
+  ['icecandidate', trickle({ candidate: { ...candidate(), usernameFragment: {} } }), 'invalid', 'candidate.usernameFragment'],
   ['icecandidate', trickle({ memberId: 'ELSEWHERE' }), 'not-in-room'],
   ['leave', undefined, 'invalid', 'data'],
   ['leave', {}, 'invalid', 'data'],
@@ -162,6 +165,7 @@ const MISTAKES = [
   ['reconnectWork', work({ type: 'explode' }), 'invalid', 'type'],
   ['reconnectWork', work({ data: undefined }), 'invalid', 'data'],
   ['reconnectWork', work({ data: { offer: sdp('answer') } }), 'invalid', /^offer/],
+  ['reconnectWork', work({ type: 'getOffer', data: { kind: 'smell', type: 'add' } }), 'invalid', 'data.kind'],
   ['state', { audio: 'yes' }, 'invalid', 'audio'],
   ['no-such-event', { some: 'data' }, 'invalid', 'event'],
   ['__proto__', {}, 'invalid', 'event'],
@@ -219,6 +223,18 @@ for (const kind of Object.keys(OPENERS)) {
     assert.equal(cast.ben.dropped, 0);
   });
 
+  check(`${kind}: a join that another room refuses changes nothing, and no reconnect leads there`, async () => {
+    const cast = await roomWith(kind);
+    const { offender, elsewhere } = cast;
+    assert.equal((await offender.ask('join', { ...offender.user, username: 'eve', roomname: elsewhere.user.roomname })).error?.type, 'repeat');
+    assert.equal((await offender.ask('reconnect', { ...offender.user, roomname: elsewhere.user.roomname })).error?.type, 'invalid');
+    offender.forget();
+    cast.ann.send('offer', { connectorId: 'a2', offer: sdp('offer'), memberId: cast.offenderID, streamType: 'display' });
+    assert.equal((await offender.hears('offer')).remoteConnectorId, 'a2', 'it is still in its room');
+    offender.forget();
+    await unharmed(cast);
+  });
+
   check(`${kind}: signals to another room are not delivered, whatever the id`, async () => {
     const cast = await roomWith(kind);
     const other = await open('Socket.IO');
@@ -254,6 +270,13 @@ for (const kind of Object.keys(OPENERS)) {
     assert.ok(Date.now() - from < 5000, 'the others wait for seconds');
     await until('the flooder is limited', () => flooder.all('error').some(({ type }) => type === 'rate') || flooder.dropped > 0);
     await unharmed(cast);
+  });
+
+  check(`${kind}: a message dropped for its rate is refused in its acknowledgement`, async () => {
+    const talker = await open(kind);
+    const replies = await Promise.all(Array.from({ length: 12_000 }, () => talker.ask('ping', {})));
+    assert.deepEqual(new Set(replies.map(({ error }) => error?.type)), new Set([undefined, 'rate']));
+    assert.equal(talker.dropped, 0);
   });
 
   check(`${kind}: 1,000 joins of random rooms from one socket leave only the last`, async () => {

@@ -111,6 +111,26 @@ for (const [name, options] of Object.entries(CONFIGURATIONS)) {
     assert.equal(await isRepeat('ben', `reconnect ${name}`), true);
   });
 
+  check(`${name}: a returner takes its member over at once, and the old socket stays away`, async () => {
+    const { ann, ben, annID, benID } = await pair(`takeover ${name}`, options);
+    const back = await open(options);
+    assert.deepEqual(await back.ask('reconnect', ben.user), {});
+    await until('the old socket is gone', () => ben.dropped > 0);
+    assert.equal(ben.reason, 'io server disconnect', 'the client does not come back by itself');
+    assert.equal(ben.socket.active, false);
+    ann.send('offer', { connectorId: 'a2', offer: sdp('offer'), memberId: benID, streamType: 'display' });
+    assert.equal((await back.hears('offer')).memberId, annID);
+  });
+
+  check(`${name}: a short id takes nobody over who is alive`, async () => {
+    const room = `short ${name}`;
+    const [ann, thief] = [await open(options), await open(options)];
+    await ann.join(room, 'ann', 'x'.repeat(15));
+    assert.equal((await thief.ask('reconnect', ann.user)).error?.type, 'repeat');
+    await ann.settled();
+    assert.equal(ann.dropped, 0);
+  });
+
   check(`${name}: a reconnect nobody knows is told so and counts as a join`, async () => {
     const ann = await open(options);
     await ann.join(`unknown ${name}`, 'ann');
