@@ -10,6 +10,25 @@ import (
 	"lectern/sfu/codec"
 )
 
+// complain gives one round of feedback.
+func (v *viewer) complain(t testing.TB, seq uint16, now int64) {
+	v.nack(t, now, seq, seq+1, seq+2)
+	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: v.sub.ssrc}), now)
+	v.sender.Tick(now)
+	v.sender.Stats()
+}
+
+// change has the plane change what can be changed.
+func (v *viewer) change(t testing.TB) {
+	v.sub.Pause()
+	v.sender.SetExtensions(Extensions{MID: 3})
+	v.sub.Resume()
+	v.sub.SetFormats([]Format{{PayloadType: 120, RTX: 121, Codec: vp8}})
+	v.wire.takeRTP(t)
+	v.sub.track.Codec()
+	v.sub.track.Stats()
+}
+
 // TestConcurrently has everything happen at the same time: two readers, ticks,
 // feedback, viewers that come and go. The race detector and the deadlock
 // detector watch.
@@ -45,21 +64,12 @@ func TestConcurrently(t *testing.T) {
 	for _, v := range viewers {
 		all.Go(func() {
 			for seq := uint16(0); !done.Load(); seq++ {
-				v.nack(t, clock.Load(), seq, seq+1, seq+2)
-				v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: v.sub.ssrc}), clock.Load())
-				v.sender.Tick(clock.Load())
-				v.sender.Stats()
+				v.complain(t, seq, clock.Load())
 			}
 		})
 		all.Go(func() {
 			for !done.Load() {
-				v.sub.Pause()
-				v.sender.SetExtensions(Extensions{MID: 3})
-				v.sub.Resume()
-				v.sub.SetFormats([]Format{{PayloadType: 120, RTX: 121, Codec: vp8}})
-				v.wire.takeRTP(t)
-				track.Codec()
-				track.Stats()
+				v.change(t)
 			}
 		})
 	}

@@ -204,6 +204,28 @@ func (s *screen) take(b []byte, _ int64) {
 	}
 }
 
+// tick is the clock of both halves until the function it returns is called.
+func tick(r *track.Receiver, s *track.Sender) (stop func()) {
+	end, ticking := make(chan struct{}), sync.WaitGroup{}
+	ticking.Go(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				r.Tick(transport.Now())
+				s.Tick(transport.Now())
+			}
+		}
+	})
+	return func() {
+		close(end)
+		ticking.Wait()
+	}
+}
+
 // TestOverTransports sends video from one client through the SFU to another one
 // over real connections that lose packets on both ways. All of it arrives.
 func TestOverTransports(t *testing.T) {
@@ -240,20 +262,7 @@ func TestOverTransports(t *testing.T) {
 	connect(t, down, to)
 	sender.Start()
 
-	stop, ticking := make(chan struct{}), sync.WaitGroup{}
-	ticking.Go(func() {
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-				receiver.Tick(transport.Now())
-				sender.Tick(transport.Now())
-			}
-		}
-	})
+	defer tick(receiver, sender)()
 	for i := range uint32(packets) {
 		c.send(i / 5 * 3000)
 		wait(t, had)
@@ -273,8 +282,6 @@ func TestOverTransports(t *testing.T) {
 			done = true
 		}
 	}
-	close(stop)
-	ticking.Wait()
 	if st := receiver.Stats(); st.Recovered == 0 {
 		t.Error("nothing was recovered from the publisher")
 	}
