@@ -126,10 +126,10 @@ func (r *Receiver) learn(b []byte, h *packet.Header, ids *Extensions, now int64)
 	return st
 }
 
-// inputOf is the section with this mid or, if the packet has none, the only one
-// with this payload type.
+// inputOf is the section with this mid, the one bound last, or, if the packet has
+// none, the only one with this payload type.
 func (r *Receiver) inputOf(mid []byte, pt uint8) (found *Input) {
-	for _, in := range r.inputs {
+	for _, in := range slices.Backward(r.inputs) {
 		if mid != nil {
 			if string(mid) == in.mid {
 				return in

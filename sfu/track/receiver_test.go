@@ -188,6 +188,32 @@ func TestLearning(t *testing.T) {
 	}
 }
 
+// TestBindAgain: a section is bound anew before the old binding is closed.
+func TestBindAgain(t *testing.T) {
+	track := New(codec.Audio)
+	r := NewReceiver(&wire{})
+	r.SetExtensions(Extensions{MID: 1})
+	bind := func() *Input {
+		return r.Bind(SectionConfig{
+			MID: "0", Kind: codec.Audio, Formats: audioFormats(), Track: track, Sources: []Source{{SSRC: 8}},
+		})
+	}
+	v := view(track, 5000)
+	send := func(ssrc uint32, seq uint16) {
+		r.RTP(packet.Build(nil, false, 111, seq, 0, ssrc, []packet.Ext{{ID: 1, Data: []byte("0")}}, []byte{1}), 0)
+	}
+	old := bind()
+	send(8, 1)
+	bind()
+	send(9, 50)
+	send(9, 51)
+	old.Close()
+	send(9, 52)
+	v.want(t, 1, 2, 3, 4)
+	send(8, 2) // announced again, so not of the old binding
+	v.want(t, 5)
+}
+
 // TestLearningIsBounded: a publisher that invents SSRCs does not fill the
 // memory, and one that changes its own from time to time can go on.
 func TestLearningIsBounded(t *testing.T) {
