@@ -236,7 +236,7 @@ export class Room extends EventTarget {
       case 'memberGone': return this.#memberGone(String(data.memberId));
       case 'mode':
         this.mesh.sfu = data.mode === 'sfu';
-        return this.#set({ mode: data.mode });
+        return this.#set({ mode: this.mesh.sfu ? 'sfu' : 'p2p' });
       case 'error':
         // What was asked for with an ack is told where it was asked for.
         if (this.state.phase === 'joined' && TELL.includes(data.type) && data.event !== 'reconnect') this.#notice({ kind: 'error', type: data.type });

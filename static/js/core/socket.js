@@ -7,6 +7,7 @@ import { decodeFrame, encodeFrame, SignalError } from './protocol.js';
 
 const ALIVE_MS = 10_000; // between two looks whether the server is there
 const ANSWER_MS = 5000;
+const CONNECT_MS = 8000;
 const HURRIED_MS = 2000; // after the network changed
 const ACK_MS = 15_000;
 const STAY_AWAY = 4001;
@@ -61,6 +62,8 @@ export class Socket extends EventTarget {
     const ws = new this.Implementation(this.url);
     this.#ws = ws;
     this.#opened = false;
+    // A network that swallows everything would hold the attempt for minutes.
+    this.#look = setTimeout(() => this.#giveUp(ws), CONNECT_MS);
     ws.addEventListener('open', () => {
       if (ws !== this.#ws) return;
       this.#opened = true;
@@ -184,11 +187,15 @@ export class Socket extends EventTarget {
     try {
       await this.request('ping', {}, timeout);
     } catch {
-      // Any word from the server since then has renewed the look, but only this one was asked for.
-      if (ws !== this.#ws || !ws) return;
-      this.#lost(0, '');
-      ws.close();
+      if (ws) this.#giveUp(ws);
     }
+  }
+
+  /** @param {WebSocket} ws */
+  #giveUp(ws) {
+    if (ws !== this.#ws) return;
+    this.#lost(0, '');
+    ws.close();
   }
 
   #drop() {
