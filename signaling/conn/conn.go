@@ -110,8 +110,9 @@ func (s *Server) Open(sock Socket) *Conn {
 
 // Event takes one event. data is its data, nil if there was none; it is not
 // kept. ack, if not nil, is called at most once, before Event returns, with
-// the JSON of the acknowledgement.
+// the JSON of the acknowledgement. A fault of ours ends this connection only.
 func (c *Conn) Event(name string, data []byte, ack func(data []byte)) {
+	defer c.survive(name)
 	if !c.admit(name, ack) {
 		return
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
@@ -343,6 +342,26 @@ func TestViolationIsSaidInTheClientsLanguage(t *testing.T) {
 	})
 }
 
+// TestFaultEndsItsConnectionOnly lets a message panic.
+func TestFaultEndsItsConnectionOnly(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		b, fb := w.open("B")
+		a.Event("join", who("ann", "r"), nil)
+		b.Event("join", who("bob", "r"), func([]byte) { panic("boom") })
+		if got := fb.take(); len(got) != 1 || !strings.Contains(got[0], `"internal"`) {
+			t.Errorf("the client is told %q, want an internal error", got)
+		}
+		if closed, _ := fb.ended(); closed == "" {
+			t.Error("its connection lives on")
+		}
+		b.Closed(true)
+		a.Event("leave", []byte(`[]`), nil)
+		same(t, "ann is served", fa.take(), `getOffer {"memberId":"B"}`)
+		a.Closed(true)
+	})
+}
+
 func TestAcks(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
@@ -365,33 +384,4 @@ func TestAcks(t *testing.T) {
 		}
 		a.Closed(true)
 	})
-}
-
-func TestOrigins(t *testing.T) {
-	o, err := conn.ParseOrigins([]string{"https://example.org", " HTTPS://*.school.example:8443 "})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for origin, want := range map[string]bool{
-		"": true, "https://example.org": true, "https://EXAMPLE.org": true, "http://example.org": false,
-		"https://a.school.example:8443": true, "https://school.example:8443": false, "https://a.school.example": false,
-		"https://evilschool.example:8443": false, "null": false, "http://lectern.test": true, "https://x\x00": false,
-	} {
-		r := &http.Request{Host: "lectern.test", Header: http.Header{}}
-		if origin != "" {
-			r.Header.Set("Origin", origin)
-		}
-		allow, ok := o.Allow(r)
-		if ok != want || ok && allow != origin {
-			t.Errorf("%q: got %q, %v, want %v", origin, allow, ok, want)
-		}
-		if allow, ok := (conn.Origins{}).Allow(r); !ok || allow != origin {
-			t.Errorf("%q is refused without a rule: %q, %v", origin, allow, ok)
-		}
-	}
-	for _, bad := range []string{"example.org", "ftp://x", "https://", "https://x/y", "%"} {
-		if _, err := conn.ParseOrigins([]string{bad}); err == nil {
-			t.Errorf("%q is taken for an origin", bad)
-		}
-	}
 }

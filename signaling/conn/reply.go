@@ -2,6 +2,7 @@ package conn
 
 import (
 	"errors"
+	"runtime/debug"
 	"time"
 
 	"lectern/signaling/protocol"
@@ -96,6 +97,19 @@ func (c *Conn) acknowledge(reply any, ack func([]byte)) {
 		return
 	}
 	ack(data)
+}
+
+// survive is deferred around what a client's message leads to.
+func (c *Conn) survive(event string) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	c.server.options.Log.Error("a message failed", "event", event, "panic", p, "stack", string(debug.Stack()))
+	e := protocol.NewError(protocol.ErrInternal)
+	e.On = event
+	c.sendError(e)
+	c.socket.Close("internal fault")
 }
 
 // hold keeps a signal of a socket that has not said who it is. It reports
