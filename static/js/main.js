@@ -33,7 +33,7 @@ function show(make) {
   current = new AbortController();
   const view = make(current.signal);
   app.replaceChildren(view);
-  /** @type {HTMLElement | null} */ (view.querySelector('[autofocus]'))?.focus();
+  /** @type {HTMLElement | null} */ (view.querySelector('[data-focus]'))?.focus();
 }
 
 /** @param {string} path */

@@ -38,6 +38,11 @@ scenario(stage, 'two people meet, and a third joins', async (cast) => {
   await chiara.click('leave');
   await chiara.see('ended', '[data-why="left"]');
   await Promise.all([ann.seesTiles(2), ben.seesTiles(2)]);
+  // A closed tab leaves, too: nobody waits for its grace period of 15 s.
+  const closed = Date.now();
+  await ben.page.close();
+  await ann.seesTiles(1);
+  assert.ok(Date.now() - closed < 10_000, 'a closed tab left at once');
   for (const { console: lines } of [ann, ben, chiara]) assert.deepEqual(lines.filter((line) => line.startsWith('uncaught') || /Content Security Policy/.test(line)), []);
 });
 

@@ -218,7 +218,7 @@ export class Connector {
     if (connectionState === 'connected') return 'connected';
     const broken = this.#brokenSince > 0 ? Date.now() - this.#brokenSince : 0;
     if (broken >= FAILED_MS || (connectionState === 'closed' && !this.closed)) return 'failed';
-    return this.#wasConnected || broken > 0 ? 'interrupted' : 'connecting';
+    return this.#wasConnected ? 'interrupted' : 'connecting';
   }
 
   /**

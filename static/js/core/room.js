@@ -210,6 +210,7 @@ export class Room extends EventTarget {
       this.#over(/remov|kick/i.test(reason) ? 'removed' : 'elsewhere');
     }, { signal });
     this.devices.addEventListener('change', () => this.#syncDevices(), { signal });
+    this.#syncDevices(); // it may have changed while the server was asked
     globalThis.addEventListener?.('pagehide', () => this.#hidden(), { signal });
     this.#timers = [setInterval(() => this.#listen(), LEVELS_MS), setInterval(() => void this.#measure(), MEASURE_MS)];
   }

@@ -20,6 +20,6 @@ export function endedView({ why, rejoin, home }) {
       h('h1', { t: `ended.${reason}` }),
       h('p', { class: 'soft lead', t: `ended.${reason}Lead` }),
       h('div', { class: 'choices' },
-        h('button', { class: 'button primary big', testid: 'ended-rejoin', t: 'ended.rejoin', attrs: { type: 'button', autofocus: true }, on: { click: rejoin } }),
+        h('button', { class: 'button primary big', testid: 'ended-rejoin', t: 'ended.rejoin', attrs: { type: 'button', 'data-focus': true }, on: { click: rejoin } }),
         h('button', { class: 'button big', testid: 'ended-home', t: 'ended.home', attrs: { type: 'button' }, on: { click: home } }))));
 }

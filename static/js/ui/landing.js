@@ -11,7 +11,7 @@ import { MAX_ROOM, randomRoom, roomFrom } from './names.js';
 export function landingView(go) {
   const input = h('input', {
     class: 'input', testid: 'room-input',
-    attrs: { id: 'room', name: 'room', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', maxlength: 300, 'aria-describedby': 'room-hint', autofocus: matchMedia('(hover: hover)').matches },
+    attrs: { id: 'room', name: 'room', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', maxlength: 300, 'aria-describedby': 'room-hint', 'data-focus': matchMedia('(hover: hover)').matches },
   });
   input.value = randomRoom();
   const hint = h('p', { class: 'soft hint', t: 'landing.hint', attrs: { id: 'room-hint' } });

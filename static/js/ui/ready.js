@@ -122,12 +122,12 @@ function joinForm({ name, room, join, error }) {
   const toName = !name || error === 'repeat' || error === 'invalid';
   const input = h('input', {
     class: 'input', testid: 'name-input',
-    attrs: { id: 'name', name: 'name', autocomplete: 'nickname', maxlength: 64, required: true, autofocus: toName, 'aria-describedby': 'name-hint' },
+    attrs: { id: 'name', name: 'name', autocomplete: 'nickname', maxlength: 64, required: true, 'data-focus': toName, 'aria-describedby': 'name-hint' },
   });
   input.value = name;
   const hint = h('p', { class: 'soft small', t: 'ready.nameHint', attrs: { id: 'name-hint' } });
   const problem = h('p', { class: 'problem bad', testid: 'join-error', attrs: { hidden: true } }, icon('warn'), h('span'));
-  const go = h('button', { class: 'button primary big', testid: 'join', t: 'ready.join', attrs: { type: 'submit', autofocus: !toName } });
+  const go = h('button', { class: 'button primary big', testid: 'join', t: 'ready.join', attrs: { type: 'submit', 'data-focus': !toName } });
   const quiet = h('button', { class: 'button plain', testid: 'join-quiet', t: 'ready.joinQuiet', attrs: { type: 'button' }, on: { click: () => void enter(true) } });
   const refuse = (/** @type {string} */ type, /** @type {string} */ asked) => {
     problem.hidden = false;
