@@ -99,24 +99,28 @@ func TestDecodeRefusesNamingTheField(t *testing.T) {
 		"half a message":        {"join", `{"id":"i"`, "data"},
 		"nested without end":    {"join", strings.Repeat(`{"id":`, 20_000), "data"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			m, err := protocol.Decode(c.event, []byte(c.data))
-			var e *protocol.Error
-			if !errors.As(err, &e) {
-				t.Fatalf("got %v, %v, want an *Error", m, err)
-			}
-			if m != nil {
-				t.Errorf("a message came with the error")
-			}
-			if e.Type != protocol.ErrInvalid || e.Field != c.field || e.On != c.event {
-				t.Errorf("got %s about %q in %q, want invalid about %q in %q", e.Type, e.Field, e.On, c.field, c.event)
-			}
-			for _, lang := range []string{"en", "zh-CN"} {
-				if m := e.Message(lang); !strings.Contains(m.Message, c.field) {
-					t.Errorf("the sentence in %s does not name %s: %s", lang, c.field, m.Message)
-				}
-			}
-		})
+		t.Run(name, func(t *testing.T) { wantRefusal(t, c.event, c.data, c.field) })
+	}
+}
+
+// wantRefusal decodes a message that has a fault in one field.
+func wantRefusal(t *testing.T, event, data, field string) {
+	t.Helper()
+	m, err := protocol.Decode(event, []byte(data))
+	var e *protocol.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("got %v, %v, want an *Error", m, err)
+	}
+	if m != nil {
+		t.Errorf("a message came with the error")
+	}
+	if e.Type != protocol.ErrInvalid || e.Field != field || e.On != event {
+		t.Errorf("got %s about %q in %q, want invalid about %q in %q", e.Type, e.Field, e.On, field, event)
+	}
+	for _, lang := range []string{"en", "zh-CN"} {
+		if m := e.Message(lang); !strings.Contains(m.Message, field) {
+			t.Errorf("the sentence in %s does not name %s: %s", lang, field, m.Message)
+		}
 	}
 }
 

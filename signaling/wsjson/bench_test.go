@@ -51,12 +51,26 @@ func BenchmarkRelay(b *testing.B) {
 	candidate := fmt.Appendf(nil, `{"event":"icecandidate","data":{"remoteConnectorId":"6048337f-9a3c-4d2e-8f50-2f1d0e6b7a11","memberId":"%s",`+
 		`"candidate":{"candidate":"candidate:28 1 udp 2122194687 192.0.2.2 45966 typ host generation 0 ufrag 8MBv network-id 1",`+
 		`"sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"8MBv"}}}`, id)
+	b.ReportAllocs()
+	b.ResetTimer()
+	pump(b, bob, ann, candidate)
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
+	_, _ = ann.Close(), bob.Close()
+	_ = h.Close(context.Background())
+	hub.Close()
+	web.Close()
+}
+
+// pump sends b.N messages and returns when as many have come out.
+func pump(b *testing.B, from, to *websocket.Conn, message []byte) {
+	b.Helper()
 	const ahead = 256 // messages under way, far below what fits a queue
 	window := make(chan struct{}, ahead)
 	failed := make(chan error, 1)
 	go func() { // ends after b.N messages
 		for range b.N {
-			if _, _, err := ann.ReadMessage(); err != nil {
+			if _, _, err := to.ReadMessage(); err != nil {
 				failed <- err
 				return
 			}
@@ -64,25 +78,17 @@ func BenchmarkRelay(b *testing.B) {
 		}
 		failed <- nil
 	}()
-	b.ReportAllocs()
-	b.ResetTimer()
 	for range b.N {
 		select {
 		case window <- struct{}{}:
 		case err := <-failed:
 			b.Fatal(err)
 		}
-		if err := bob.WriteMessage(websocket.TextMessage, candidate); err != nil {
+		if err := from.WriteMessage(websocket.TextMessage, message); err != nil {
 			b.Fatal(err)
 		}
 	}
 	if err := <-failed; err != nil {
 		b.Fatal(err)
 	}
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
-	_, _ = ann.Close(), bob.Close()
-	_ = h.Close(context.Background())
-	hub.Close()
-	web.Close()
 }
