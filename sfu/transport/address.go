@@ -25,8 +25,8 @@ func candidates(addresses []netip.Addr, port uint16, ufrag string) []string {
 
 // bases are the addresses that stand for the socket in an ICE agent: one for
 // each address family.
-func bases(addresses []netip.Addr, port uint16) []net.Addr {
-	var list []net.Addr
+func bases(addresses []netip.Addr, port uint16) []*net.UDPAddr {
+	var list []*net.UDPAddr
 	var have [2]bool
 	for _, a := range addresses {
 		if f := familyOf(a); !have[f] {

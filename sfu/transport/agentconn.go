@@ -1,64 +1,45 @@
 package transport
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
-
-	"github.com/pion/ice/v4"
 )
 
-// agentMux is what one ICE agent sees of the mux: pion's interface.
-type agentMux struct {
-	mux    *mux
-	client *client
-	listen []net.Addr // one per address family
-}
-
-var _ ice.UDPMux = (*agentMux)(nil)
-
-// GetListenAddresses is what the agent gathers: one candidate for each address
-// family, as there is one socket. Others are only advertised.
-func (a *agentMux) GetListenAddresses() []net.Addr { return a.listen }
-
-// GetConn is called for each of them.
-func (a *agentMux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error) {
-	m := a.mux
+// connect makes the way to an ICE agent: a socket for each address in bases.
+func (m *mux) connect(c *client, ufrag string, bases []*net.UDPAddr) ([]*agentConn, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.isClosed() {
-		return nil, net.ErrClosed
-	}
-	if a.client.gone {
+	switch {
+	case m.isClosed():
+		return nil, errNoPort
+	case c.gone:
 		return nil, errClosed
+	case m.agents[ufrag] != nil:
+		return nil, errors.New("transport: two agents have one ufrag") // of 16 random letters
 	}
-	r := m.agents[ufrag]
-	if r == nil {
-		m.born++
-		r = &route{ufrag: ufrag, client: a.client, born: m.born}
-		m.agents[ufrag] = r
-		a.client.routes = append(a.client.routes, r)
+	m.born++
+	r := &route{ufrag: ufrag, client: c, born: m.born}
+	var list []*agentConn
+	for _, local := range bases {
+		conn := &agentConn{mux: m, route: r, local: local, checks: make(chan *packet, checksQueue), closed: make(chan struct{})}
+		r.conns[familyOf(local.AddrPort().Addr().Unmap())] = conn
+		list = append(list, conn)
 	}
-	udp := addr.(*net.UDPAddr)
-	c := &agentConn{mux: m, route: r, local: udp, checks: make(chan *packet, checksQueue), closed: make(chan struct{})}
-	r.conns[familyOf(udp.AddrPort().Addr().Unmap())] = c
-	return c, nil
+	m.agents[ufrag] = r
+	c.routes = append(c.routes, r)
+	return list, nil
 }
-
-// RemoveConnByUfrag is called when the agent fails, restarts or closes.
-func (a *agentMux) RemoveConnByUfrag(ufrag string) { a.mux.remove(ufrag) }
-
-// Close does nothing: the port is the endpoint's.
-func (a *agentMux) Close() error { return nil }
 
 // agentConn is an agent's socket of one address family. Only its checks pass
 // through it; media does not concern the agent.
 type agentConn struct {
 	mux    *mux
 	route  *route
-	local  net.Addr
+	local  *net.UDPAddr
 	checks chan *packet
 
 	once   sync.Once
@@ -109,9 +90,13 @@ func (c *agentConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	return c.WriteToAddrPort(b, udp.AddrPort())
 }
 
-// Close ends reading.
+// Close ends reading, and the way to the agent: it closes all its sockets at
+// once, when it fails or is closed.
 func (c *agentConn) Close() error {
-	c.once.Do(func() { close(c.closed) })
+	c.once.Do(func() {
+		close(c.closed)
+		c.mux.remove(c.route.ufrag)
+	})
 	return nil
 }
 

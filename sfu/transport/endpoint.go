@@ -52,9 +52,9 @@ const socketBuffer = 4 << 20
 // transports. Its methods may be called concurrently.
 type Endpoint struct {
 	mux         *mux
-	advertised  []netip.Addr // most useful first
-	bases       []net.Addr   // what ICE agents gather
-	net         *stdnet.Net  // shared by the agents, which would each list the interfaces
+	advertised  []netip.Addr   // most useful first
+	bases       []*net.UDPAddr // what ICE agents have as candidates
+	net         *stdnet.Net    // shared by the agents, which would each list the interfaces
 	certificate tls.Certificate
 	fingerprint string
 	log         *slog.Logger

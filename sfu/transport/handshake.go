@@ -56,10 +56,8 @@ func verify(remote Remote) func([][]byte, [][]*x509.Certificate) error {
 // handshake does DTLS and derives the SRTP keys (RFC 5764 section 4.2).
 func (t *Transport) handshake(ctx context.Context, pipe *dtlsPipe, remote Remote, role Role) (*dtls.Conn, error) {
 	if role.DTLSClient {
-		select {
-		case <-t.up:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("transport: ICE: %w", ctx.Err())
+		if err := t.awaitICE(ctx); err != nil {
+			return nil, err
 		}
 	}
 	conn, err := t.openDTLS(pipe, remote, role)
@@ -83,6 +81,16 @@ func (t *Transport) handshake(ctx context.Context, pipe *dtlsPipe, remote Remote
 		return nil, err
 	}
 	return conn, nil
+}
+
+// awaitICE waits until ICE is connected for the first time.
+func (t *Transport) awaitICE(ctx context.Context) error {
+	select {
+	case <-t.up:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("transport: ICE: %w", ctx.Err())
+	}
 }
 
 // openDTLS makes the DTLS connection; the handshake is still to be done. The
@@ -149,6 +157,12 @@ func (t *Transport) run(remote Remote, role Role) {
 	defer cancel()
 	conn, err := t.handshake(ctx, newDTLSPipe(t), remote, role)
 	if err != nil {
+		t.fail(err)
+		return
+	}
+	// A client that nominated a pair may be through with DTLS before this side
+	// has heard of the pair.
+	if err := t.awaitICE(ctx); err != nil {
 		t.fail(err)
 		return
 	}

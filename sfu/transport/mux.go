@@ -23,6 +23,8 @@ const (
 	maxSources = 128
 )
 
+const stunHeader = 20 // bytes (RFC 8489 section 5)
+
 // readPause is the time between two failures to read.
 const readPause = 5 * time.Millisecond
 
@@ -189,6 +191,9 @@ func (m *mux) queue(to chan *packet, p *packet) bool {
 }
 
 func (m *mux) takeSTUN(p *packet) bool {
+	if len(p.data) < stunHeader {
+		return false
+	}
 	family := familyOf(p.from.Addr())
 	if p.data[0] != 0 || p.data[1] != 1 {
 		return m.takeResponse(p, family)
@@ -242,11 +247,11 @@ func familyOf(a netip.Addr) int {
 // ufragOf is the first half of a request's USERNAME, which names its receiver,
 // or "" (RFC 8445 section 7.2.2, RFC 8489 section 5).
 func ufragOf(message []byte) string {
-	const header, username = 20, 6
-	if len(message) < header {
+	const username = 6
+	if len(message) < stunHeader {
 		return ""
 	}
-	for rest := message[header:]; len(rest) >= 4; {
+	for rest := message[stunHeader:]; len(rest) >= 4; {
 		kind, size := binary.BigEndian.Uint16(rest), int(binary.BigEndian.Uint16(rest[2:]))
 		if rest = rest[4:]; size > len(rest) {
 			return ""

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -11,12 +10,13 @@ import (
 
 // The beat of ICE.
 const (
-	// A check is sent again every 50 ms (RFC 8445 section 14.2) while there is
-	// no pair, and a pair is given up after 2.5 s. Pion nominates in the same
-	// beat.
-	checkEvery     = 50 * time.Millisecond
-	checksOfPair   = 50
-	gatherPatience = 5 * time.Second // gathering takes no network
+	// A check of a pair is sent again every 100 ms, and given up after 3 s,
+	// while no pair is selected. Pion nominates in the same beat, unless a check
+	// of the client comes before, as one usually does. Its default of 200 ms is
+	// felt; RFC 8445 section 14.2 has 50 ms for one check of any pair, and a
+	// client may name many.
+	checkEvery   = 100 * time.Millisecond
+	checksOfPair = 30
 )
 
 // path is one ICE session of a transport: its first, and one more for each
@@ -37,13 +37,14 @@ type path struct {
 	to          netip.AddrPort // of the nominated pair
 }
 
-// newPath makes an ICE session and gathers its candidates.
+// newPath makes an ICE session. It gathers nothing: its candidates are the
+// endpoint's, one for each address family, as there is one socket. What else is
+// advertised leads to that one as well.
 func (t *Transport) newPath() (*path, error) {
-	p := &path{t: t}
 	e := t.endpoint
+	p := &path{t: t}
 	var err error
 	p.agent, err = ice.NewAgentWithOptions(
-		ice.WithUDPMux(&agentMux{mux: e.mux, client: t.client, listen: e.bases}),
 		ice.WithNet(e.net),
 		ice.WithCandidateTypes([]ice.CandidateType{ice.CandidateTypeHost}),
 		ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}),
@@ -59,7 +60,6 @@ func (t *Transport) newPath() (*path, error) {
 		ice.WithPrflxAcceptanceMinWait(0),
 		ice.WithSrflxAcceptanceMinWait(0),
 		ice.WithRelayAcceptanceMinWait(0),
-		ice.WithIncludeLoopback(),
 		ice.WithLoggerFactory(e.loggers),
 	)
 	if err != nil {
@@ -73,31 +73,40 @@ func (t *Transport) newPath() (*path, error) {
 }
 
 func (p *path) prepare() (err error) {
-	gathered := make(chan struct{})
 	if err = p.agent.OnConnectionStateChange(p.stateChanged); err != nil {
 		return fmt.Errorf("transport: watch ICE: %w", err)
 	}
 	if err = p.agent.OnSelectedCandidatePairChange(p.nominated); err != nil {
 		return fmt.Errorf("transport: watch ICE: %w", err)
 	}
-	err = p.agent.OnCandidate(func(c ice.Candidate) {
-		if c == nil {
-			close(gathered)
-		}
-	})
-	if err == nil {
-		err = p.agent.GatherCandidates()
-	}
-	if err != nil {
-		return fmt.Errorf("transport: gather candidates: %w", err)
-	}
-	select {
-	case <-gathered:
-	case <-time.After(gatherPatience):
-		return errors.New("transport: gathering candidates takes for ever")
-	}
 	if p.ufrag, p.password, err = p.agent.GetLocalUserCredentials(); err != nil {
 		return fmt.Errorf("transport: local credentials: %w", err)
+	}
+	conns, err := p.t.endpoint.mux.connect(p.t.client, p.ufrag, p.t.endpoint.bases)
+	if err != nil {
+		return err
+	}
+	for i, conn := range conns {
+		if err := p.add(conn); err != nil {
+			for _, unused := range conns[i:] {
+				_ = unused.Close()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// add makes one socket a candidate, and the agent's.
+func (p *path) add(conn *agentConn) error {
+	c, err := ice.NewCandidateHost(&ice.CandidateHostConfig{
+		Network: "udp", Address: conn.local.IP.String(), Port: conn.local.Port, Component: ice.ComponentRTP,
+	})
+	if err == nil {
+		err = p.agent.AddVirtualCandidate(c, conn)
+	}
+	if err != nil {
+		return fmt.Errorf("transport: candidate: %w", err)
 	}
 	return nil
 }

@@ -55,10 +55,14 @@ func newPeer(t testing.TB, settings ...func(*webrtc.SettingEngine)) *peer {
 
 func peerOver(t testing.TB, conn net.PacketConn, settings ...func(*webrtc.SettingEngine)) *peer {
 	t.Helper()
+	return peerWith(t, append(settings, over(t, conn))...)
+}
+
+func peerWith(t testing.TB, settings ...func(*webrtc.SettingEngine)) *peer {
+	t.Helper()
 	var s webrtc.SettingEngine
 	s.LoggerFactory = quiet{}
 	s.SetIncludeLoopbackCandidate(true)
-	over(t, conn)(&s)
 	for _, set := range settings {
 		set(&s)
 	}
@@ -261,8 +265,7 @@ func listenAt(t testing.TB, c Config) *end {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := endOn(t, on)
-	return e
+	return endOn(t, on)
 }
 
 var loopback = Config{Listen: netip.MustParseAddr("127.0.0.1")}

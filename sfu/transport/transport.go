@@ -32,7 +32,11 @@ const (
 
 // String is the state's name.
 func (s State) String() string {
-	return [...]string{"connecting", "connected", "disconnected", "failed"}[s&3]
+	names := [...]string{"connecting", "connected", "disconnected", "failed"}
+	if int(s) >= len(names) {
+		return fmt.Sprintf("State(%d)", uint8(s))
+	}
+	return names[s]
 }
 
 // Handler takes what comes. RTP and RTCP are called by one goroutine; Open,
@@ -108,13 +112,9 @@ type Transport struct {
 
 var errClosed = errors.New("transport: closed")
 
-// New makes one side of a connection and gathers its candidates, which takes
-// no network. Nothing happens before Start. The caller must Close it, also if
+// New makes one side of a connection. Nothing happens before Start. The caller must Close it, also if
 // the client never answers.
 func (e *Endpoint) New(h Handler) (*Transport, error) {
-	if e.mux.isClosed() {
-		return nil, errNoPort
-	}
 	t := &Transport{
 		endpoint: e, handler: h, client: newClient(),
 		gone: make(chan struct{}), up: make(chan struct{}),

@@ -62,6 +62,13 @@ func newEnd(t testing.TB) *end {
 // endOn makes an end on an endpoint, which is closed with the test.
 func endOn(t testing.TB, on *Endpoint) *end {
 	t.Helper()
+	t.Cleanup(func() { _ = on.Close() })
+	return endKept(t, on)
+}
+
+// endKept makes an end on an endpoint that outlives it.
+func endKept(t testing.TB, on *Endpoint) *end {
+	t.Helper()
 	e := &end{
 		t: t, on: on, states: make(chan State, 64), rtp: make(chan []byte, 1024), rtcp: make(chan []byte, 16),
 		open: make(chan *Channel, 1), message: make(chan string, 1024), shut: make(chan struct{}),
@@ -70,10 +77,7 @@ func endOn(t testing.TB, on *Endpoint) *end {
 	if e.conn, err = on.New(e); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		e.conn.Close()
-		_ = on.Close()
-	})
+	t.Cleanup(e.conn.Close)
 	return e
 }
 
