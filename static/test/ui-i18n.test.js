@@ -66,7 +66,7 @@ test('keys that are put together exist for all they are put together from', () =
     ...['audio', 'video', 'both'].flatMap((kind) => problems.map((type) => `problem.${kind}.${type}`)),
     ...['denied', 'unsupported', 'unknown', 'insecure'].map((type) => `problem.screen.${type}`),
     ...['repeat', 'room-full', 'forbidden', 'invalid', 'unreachable', 'closing', 'internal'].map((type) => `error.${type}`),
-    ...['joined', 'left', 'hand', 'share-started', 'share-stopped', 'back', 'away', 'error', 'forbidden', 'too-large', 'rate'].map((kind) => `notice.${kind}`),
+    ...['joined', 'left', 'hand', 'share-started', 'share-stopped', 'back', 'away', 'error', 'forbidden', 'too-large', 'rate', 'media'].map((kind) => `notice.${kind}`),
     ...['left', 'removed', 'elsewhere', 'repeat', 'room-full', 'closed'].flatMap((why) => [`ended.${why}`, `ended.${why}Lead`]),
     ...['audioinput', 'videoinput', 'audiooutput'].map((kind) => `device.${kind}`),
     ...['connecting', 'interrupted', 'failed', 'awayLong', 'fair', 'poor'].map((state) => `tile.${state}`),

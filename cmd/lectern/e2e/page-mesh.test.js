@@ -106,6 +106,21 @@ for (const first of ['page', 'old']) {
   });
 }
 
+scenario(stage, 'another microphone needs no renegotiation', async (cast) => {
+  const { ann, old } = await meet(cast, 'page');
+  await old.forgetWire();
+  await ann.click('more');
+  await ann.click('menu-settings');
+  const select = await ann.see('device-audioinput');
+  const [before, wanted] = await select.evaluate((field) => [field.value, [...field.options].map(({ value }) => value).find((value) => value !== field.value)]);
+  assert.ok(before && wanted);
+  await select.select(wanted);
+  await until('the choice is shown', () => select.evaluate((field, id) => field.value === id, wanted));
+  await old.receives(1);
+  assert.deepEqual(await old.page.evaluate(() => window.mesh.client.channelWire), []);
+  assert.equal(await ann.page.evaluate(() => JSON.parse(localStorage.getItem('lectern.devices')).audioinput), wanted);
+});
+
 scenario(stage, 'an existing client sees who joined quietly when the camera goes on', async (cast) => {
   const old = await cast.open('old');
   await old.join(cast.room);

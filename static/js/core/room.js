@@ -20,7 +20,7 @@ const MEASURE_MS = 2500;
 const SPEAKING = 0.08;
 const HOLD_MS = 600; // the state says "speaking" this long after the last sound
 const LEAVE_MS = 1000;
-const TELL = ['forbidden', 'too-large', 'rate', 'internal'];
+const TELL = ['forbidden', 'too-large', 'rate', 'media', 'internal'];
 
 /** @type {Omit<Participant, 'id' | 'name'>} */
 const NOBODY = Object.freeze({

@@ -189,6 +189,7 @@ export default {
   'notice.error': 'That did not work. Please try again.',
   'notice.forbidden': 'You may not do that in this room.',
   'notice.too-large': 'That is too large to be sent.',
+  'notice.media': 'Picture and sound do not get through. A firewall may be in the way.',
   'notice.rate': 'That was too much at once. Please wait a moment.',
   'notice.micOn': 'Microphone on',
   'notice.micOff': 'Microphone off',

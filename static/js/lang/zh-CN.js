@@ -189,6 +189,7 @@ export default {
   'notice.error': '没有成功，请重试。',
   'notice.forbidden': '您在这个房间里不能这样做。',
   'notice.too-large': '内容太大，无法发送。',
+  'notice.media': '画面和声音无法连通，可能被防火墙阻止。',
   'notice.rate': '操作太频繁，请稍等片刻。',
   'notice.micOn': '麦克风已打开',
   'notice.micOff': '麦克风已关闭',

@@ -19,6 +19,8 @@ import { ToastList } from './toasts.js';
 /** @import {Kind} from './device-picker.js' */
 
 const REST_MS = 4000;
+/** Errors with a sentence of their own. */
+const TOLD = ['forbidden', 'too-large', 'rate', 'media'];
 
 /**
  * @typedef {object} RoomOptions
@@ -183,8 +185,7 @@ class RoomView {
   /** @param {Notice} notice */
   #notice({ kind, name = '', type }) {
     if (kind === 'error') {
-      const known = type === 'forbidden' || type === 'too-large' || type === 'rate';
-      this.#toasts.add(t(known ? `notice.${type}` : 'notice.error'), { urgent: true });
+      this.#toasts.add(t(type && TOLD.includes(type) ? `notice.${type}` : 'notice.error'), { urgent: true });
       return;
     }
     // What is seen on a tile is only spoken.
