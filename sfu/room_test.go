@@ -1,0 +1,155 @@
+package sfu
+
+import (
+	"errors"
+	"log/slog"
+	"net/netip"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"lectern/signaling/media"
+	"lectern/signaling/protocol"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must come, on a busy machine.
+const patience = 20 * time.Second
+
+// eventually waits for something that gives no sign of itself.
+func eventually(t testing.TB, what string, ok func() bool, state ...func() string) {
+	t.Helper()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	late := time.After(patience)
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-late:
+			for _, s := range state {
+				what += "; " + s()
+			}
+			t.Fatalf("it never came that %s", what)
+		}
+	}
+}
+
+func newServer(t testing.TB) *Server {
+	t.Helper()
+	s, err := New(Config{Listen: netip.MustParseAddr("127.0.0.1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// room drives a plane as a room of package signaling does: one goroutine calls
+// it, and drains it after each call and whenever it is ready.
+type room struct {
+	t      testing.TB
+	server *Server
+	plane  *roomPlane
+	calls  chan func()
+	done   chan struct{} // closed to end it
+	ended  chan struct{} // closed by run
+
+	members map[protocol.MemberID]func(protocol.Outgoing) // owned by run
+}
+
+func newRoom(t testing.TB) *room {
+	t.Helper()
+	s := newServer(t)
+	r := &room{
+		t: t, server: s, plane: s.NewPlane(slog.New(slog.DiscardHandler)).(*roomPlane),
+		calls: make(chan func()), done: make(chan struct{}), ended: make(chan struct{}),
+		members: map[protocol.MemberID]func(protocol.Outgoing){},
+	}
+	go r.run()
+	t.Cleanup(r.close)
+	return r
+}
+
+func (r *room) run() {
+	defer close(r.ended)
+	for {
+		select {
+		case call := <-r.calls:
+			call()
+		case <-r.plane.Ready():
+		case <-r.done:
+			return
+		}
+		for _, e := range r.plane.Drain() {
+			if take := r.members[e.To]; take != nil {
+				take(e.Msg)
+			}
+		}
+	}
+}
+
+// do runs something on the room's goroutine and waits for it. After the end of
+// the room it does nothing.
+func (r *room) do(work func()) {
+	done := make(chan struct{})
+	select {
+	case r.calls <- func() { work(); close(done) }:
+		<-done
+	case <-r.ended:
+	}
+}
+
+// close ends the room and its plane; a second call does nothing.
+func (r *room) close() {
+	select {
+	case <-r.ended:
+		return
+	default:
+	}
+	close(r.done)
+	<-r.ended
+	if err := r.plane.Close(); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// join has a member join. take gets what the plane says to it, and must not
+// block.
+func (r *room) join(id protocol.MemberID, take func(protocol.Outgoing)) {
+	r.do(func() {
+		r.members[id] = take
+		r.plane.Attach(id, nil)
+	})
+}
+
+func (r *room) leave(id protocol.MemberID) {
+	r.do(func() {
+		r.plane.Detach(id, nil)
+		delete(r.members, id)
+	})
+}
+
+var errRoomEnded = errors.New("the room has ended")
+
+func (r *room) signal(from protocol.MemberID, s protocol.Signal) error {
+	err := errRoomEnded
+	r.do(func() { err = r.plane.Signal(from, s) })
+	return err
+}
+
+func (r *room) comeBack(id protocol.MemberID, how media.Return) {
+	r.do(func() { r.plane.Return(id, how) })
+}
+
+// sessions is how many connections the clock drives.
+func (r *room) sessions() int {
+	r.server.clock.mu.Lock()
+	defer r.server.clock.mu.Unlock()
+	return len(r.server.clock.sessions)
+}
