@@ -49,14 +49,14 @@ func (lean) Open(name string) (fs.File, error) {
 	return &file{Reader: bytes.NewReader(data), info: size{info, int64(len(data))}}, nil
 }
 
-var strippers = map[string]func([]byte) []byte{".js": stripJS, ".css": stripCSS}
+var strippers = map[string]func([]byte) []byte{".js": stripJS, ".css": stripCSS, ".html": stripMarkup, ".svg": stripMarkup}
 
 // These know neither language. A test holds what makes them right all the
 // same: no string goes over a line's end, none contains the start of a comment,
 // and none in styles a brace or a semicolon.
 var (
 	jsDoc       = regexp.MustCompile(`(?s)/\*\*.*?\*/ ?`)
-	lineComment = regexp.MustCompile(`(?m)^[ \t]*//.*$`)
+	lineComment = regexp.MustCompile(`(?m)(^|[ \t])[ \t]*// .*$`)
 	indentation = regexp.MustCompile(`(?m)^[ \t]+|[ \t]+$`)
 
 	cssComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
@@ -69,6 +69,8 @@ func stripJS(src []byte) []byte {
 	src = lineComment.ReplaceAll(src, nil)
 	return indentation.ReplaceAll(src, nil)
 }
+
+func stripMarkup(src []byte) []byte { return indentation.ReplaceAll(src, nil) }
 
 func stripCSS(src []byte) []byte {
 	src = cssSpace.ReplaceAll(cssComment.ReplaceAll(src, nil), []byte("$1"))

@@ -3,13 +3,12 @@
 // Who offered first stays the offerer (`side`); the answerer asks for an offer by `getOffer`. Everything done to the
 // connection runs in one queue, at most one negotiation is under way, and wishes that come meanwhile are one wish. The
 // other end may be a browser or a server, which may offer anything at any time: it is always answered.
-//
-// Turning a camera off keeps its transceiver and its line of the description: the sender's track goes, and the direction.
-// Existing clients see that as `removetrack`.
 
+import { Health } from './health.js';
 import { decodePeer } from './protocol.js';
+import { KINDS, received, Senders } from './tracks.js';
 
-/** @import {Connection, Kind, PeerMessage, Side, StreamType, Tracks} from './types.js' */
+/** @import {Kind, PeerMessage, Side, StreamType, Tracks} from './types.js' */
 
 /** @typedef {'channel' | 'signal'} Way of a renegotiation: the data channel, or the server by reconnectWork */
 
@@ -21,13 +20,8 @@ import { decodePeer } from './protocol.js';
  * @property {() => void} changed tracks, state or channel
  */
 
-/** @type {readonly Kind[]} */
-const KINDS = ['video', 'audio']; // the order existing clients offer them in
 const ANSWER_MS = 8000; // then an offer or a request counts as lost
 const TRIES = 3;
-const PATIENCE_MS = 3000; // a connection may come back by itself
-const RESTART_MS = 8000; // between attempts to restart it
-const FAILED_MS = 30_000; // then it is called failed, though attempts go on
 
 export class Connector {
   /** Of the other side; '' until known. */
@@ -38,10 +32,8 @@ export class Connector {
   /** The answer has come, or gone out. */
   answered = false;
   #queue = Promise.resolve();
-  /** @type {Tracks} */
-  #tracks = { audio: null, video: null };
-  /** @type {{[kind in Kind]?: RTCRtpSender}} */
-  #senders = {};
+  /** @type {Senders} */
+  #senders;
   /** Found before both ids were known. @type {RTCIceCandidate[]} */
   #found = [];
   /** Came before the description they belong to. @type {RTCIceCandidateInit[]} */
@@ -53,13 +45,8 @@ export class Connector {
   #tries = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #waiting;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #mending;
-  #restarts = 0;
-  #brokenSince = 0;
-  #wasConnected = false;
-  /** @type {{maxBitrate: number, scaleResolutionDownBy: number} | null} */
-  #limit = null;
+  /** @type {Health} */
+  #health;
 
   /**
    * @param {object} options
@@ -77,11 +64,18 @@ export class Connector {
     this.memberId = memberId;
     this.streamType = streamType;
     this.side = side;
-    this.stream = stream;
     this.sfu = sfu;
     this.hooks = hooks;
     this.since = Date.now();
     this.pc = make(configuration);
+    this.#senders = new Senders(this.pc, stream);
+    this.#health = new Health(this.pc, {
+      restart: (attempt) => this.#restart(attempt),
+      changed: () => {
+        if (this.pc.connectionState === 'connected') this.#run(() => this.#senders.limit());
+        this.#changed();
+      },
+    });
     this.#listen();
   }
 
@@ -90,10 +84,9 @@ export class Connector {
    * @param {Tracks} tracks
    */
   offer(tracks) {
-    this.#tracks = tracks;
     for (const kind of KINDS) {
       const track = tracks[kind];
-      if (track) this.#senders[kind] = this.pc.addTrack(track, this.stream);
+      if (track) this.#senders.add(kind, track);
       else if (this.streamType === 'user') this.pc.addTransceiver(kind, { direction: 'recvonly' });
     }
     this.#useChannel(this.pc.createDataChannel('chat'));
@@ -113,10 +106,9 @@ export class Connector {
    */
   answer(remoteId, offer, tracks) {
     this.remoteId = remoteId;
-    this.#tracks = tracks;
     for (const kind of KINDS) {
       const track = tracks[kind];
-      if (track) this.#senders[kind] = this.pc.addTrack(track, this.stream);
+      if (track) this.#senders.add(kind, track);
     }
     this.#run(async () => {
       await this.#setRemote(offer);
@@ -177,9 +169,8 @@ export class Connector {
    * @param {Tracks} tracks
    */
   setTracks(tracks) {
-    this.#tracks = tracks;
     this.#run(async () => {
-      for (const kind of KINDS) await this.#fit(kind);
+      for (const kind of KINDS) if (await this.#senders.fit(kind, tracks[kind])) this.#wish(kind, tracks[kind] !== null);
       this.#pump();
     });
   }
@@ -190,8 +181,7 @@ export class Connector {
    * @param {number} scale 2: half the width and height
    */
   limit(maxBitrate, scale) {
-    this.#limit = { maxBitrate, scaleResolutionDownBy: scale };
-    this.#run(() => this.#applyLimit());
+    this.#run(() => this.#senders.limit({ maxBitrate, scaleResolutionDownBy: scale }));
   }
 
   /**
@@ -212,36 +202,20 @@ export class Connector {
     return this.channel?.readyState === 'open';
   }
 
-  /** @returns {Connection} */
   get state() {
-    const { connectionState } = this.pc;
-    if (connectionState === 'connected') return 'connected';
-    const broken = this.#brokenSince > 0 ? Date.now() - this.#brokenSince : 0;
-    if (broken >= FAILED_MS || (connectionState === 'closed' && !this.closed)) return 'failed';
-    return this.#wasConnected ? 'interrupted' : 'connecting';
+    return this.#health.state;
   }
 
-  /**
-   * What comes in now: of each kind the latest that runs.
-   * @returns {Tracks}
-   */
+  /** What comes in now. */
   received() {
-    /** @type {{audio: MediaStreamTrack | null, video: MediaStreamTrack | null}} */
-    const tracks = { audio: null, video: null };
-    for (const { receiver: { track }, currentDirection } of this.pc.getTransceivers()) {
-      if ((currentDirection !== 'sendrecv' && currentDirection !== 'recvonly') || track.readyState !== 'live') continue;
-      const kind = /** @type {Kind} */ (track.kind);
-      if (kind === 'video' && track.muted) continue; // nothing has come yet
-      if (!tracks[kind] || !track.muted) tracks[kind] = track;
-    }
-    return tracks;
+    return received(this.pc);
   }
 
   close() {
     if (this.closed) return;
     this.closed = true;
     clearTimeout(this.#waiting);
-    clearTimeout(this.#mending);
+    this.#health.stop();
     this.channel?.close();
     this.pc.close();
   }
@@ -253,7 +227,6 @@ export class Connector {
       if (this.answered) this.#sendCandidate(candidate);
       else this.#found.push(candidate);
     });
-    pc.addEventListener('connectionstatechange', () => this.#moved());
     pc.addEventListener('datachannel', ({ channel }) => this.#useChannel(channel));
     pc.addEventListener('track', ({ track }) => {
       for (const type of ['mute', 'unmute', 'ended']) track.addEventListener(type, () => this.#changed());
@@ -297,16 +270,6 @@ export class Connector {
     });
   }
 
-  async #applyLimit() {
-    const sender = this.#senders.video;
-    const parameters = sender?.getParameters();
-    const [encoding] = parameters?.encodings ?? [];
-    if (!this.#limit || !sender || !parameters || !encoding) return;
-    if (encoding.maxBitrate === this.#limit.maxBitrate && encoding.scaleResolutionDownBy === this.#limit.scaleResolutionDownBy) return;
-    Object.assign(encoding, this.#limit);
-    await sender.setParameters(parameters);
-  }
-
   #description() {
     const { type, sdp } = /** @type {RTCSessionDescription} */ (this.pc.localDescription);
     return { type, sdp };
@@ -330,46 +293,12 @@ export class Connector {
     this.hooks.signal('icecandidate', { remoteConnectorId: this.remoteId, memberId: this.memberId, candidate: candidate.toJSON() });
   }
 
-  /** @param {Kind} kind */
-  async #fit(kind) {
-    const track = this.#tracks[kind];
-    const sender = this.#senders[kind];
-    const was = sender?.track ?? null;
-    if (track === was) return;
-    if (sender) {
-      await sender.replaceTrack(track);
-      const line = this.#line(sender);
-      if (line && Boolean(track) !== Boolean(was)) line.direction = track ? 'sendrecv' : 'recvonly';
-    } else if (track) {
-      // Takes the line that the other side has offered, where there is one.
-      this.#senders[kind] = this.pc.addTrack(track, this.stream);
-    }
-    if (Boolean(track) !== Boolean(was)) this.#wish(kind, track !== null);
-  }
-
-  /** @param {RTCRtpSender} sender */
-  #line(sender) {
-    return this.pc.getTransceivers().find((transceiver) => transceiver.sender === sender);
-  }
-
-  /**
-   * @param {Kind} kind
-   * @param {boolean} on
-   */
+  /** @param {Kind} kind @param {boolean} on */
   #wish(kind, on) {
-    const sender = this.#senders[kind];
     // 'add' makes an existing client add a line to the description, so it is said only where one is missing. A server
     // is told the truth.
-    const add = on && (this.sfu() || !(sender && this.#line(sender)?.mid));
-    this.#wishes.set(kind, add ? 'add' : 'remove');
+    this.#wishes.set(kind, on && (this.sfu() || !this.#senders.placed(kind)) ? 'add' : 'remove');
     this.#tries = 0;
-  }
-
-  /** Whether the other side has agreed to what is sent of a kind. @param {Kind} kind */
-  #agreed(kind) {
-    const sender = this.#senders[kind];
-    const direction = sender && this.#line(sender)?.currentDirection;
-    return Boolean(sender?.track) === (direction === 'sendrecv' || direction === 'sendonly');
   }
 
   /** Begins the next negotiation, if one is wanted and none is under way. Runs in the queue. */
@@ -418,7 +347,7 @@ export class Connector {
     await this.pc.setLocalDescription();
     this.#say('answer', { answer: this.#description() }, way);
     if (lost) this.#asked = null;
-    for (const kind of this.#wishes.keys()) if (this.#agreed(kind)) this.#wishes.delete(kind);
+    for (const kind of this.#wishes.keys()) if (this.#senders.agreed(kind)) this.#wishes.delete(kind);
     this.#settled();
   }
 
@@ -432,59 +361,34 @@ export class Connector {
   /** An offer or a request got lost, or the other side did not care for it. */
   #unanswered() {
     this.#waiting = undefined;
-    const open = KINDS.filter((kind) => this.#senders[kind] && !this.#agreed(kind));
+    const open = KINDS.filter((kind) => !this.#senders.agreed(kind));
     const stuck = this.pc.signalingState !== 'stable';
     if (++this.#tries >= TRIES || (open.length === 0 && !stuck)) return;
     const tries = this.#tries;
-    for (const kind of open) this.#wish(kind, Boolean(this.#senders[kind]?.track));
+    for (const kind of open) this.#wish(kind, this.#senders.sends(kind));
     this.#tries = tries;
     if (stuck) this.#asked = this.pc.connectionState === 'connected' ? 'channel' : 'signal';
     this.#run(async () => this.#pump());
   }
 
-  #moved() {
-    const { connectionState } = this.pc;
-    if (connectionState === 'connected') {
-      clearTimeout(this.#mending);
-      this.#mending = undefined;
-      this.#wasConnected = true;
-      this.#restarts = this.#brokenSince = 0;
-      this.#run(() => this.#applyLimit());
-    } else if (connectionState === 'disconnected' || connectionState === 'failed') {
-      this.#brokenSince ||= Date.now();
-      this.#mendIn(connectionState === 'failed' ? 0 : PATIENCE_MS);
-    }
-    this.#changed();
-  }
-
-  /** @param {number} delay */
-  #mendIn(delay) {
-    if (this.#mending !== undefined && delay > 0) return;
-    clearTimeout(this.#mending);
-    this.#mending = setTimeout(() => {
-      this.#mending = undefined;
-      if (this.closed || this.pc.connectionState === 'connected') return;
-      this.#mendIn(RESTART_MS);
-      this.#changed();
-      if (this.hooks.online()) this.#run(async () => this.#restart());
-    }, delay);
-  }
-
   /**
    * A new path for the same connection. Existing clients make an offer when asked, but one without new credentials:
    * then the answerer offers itself the next time.
+   * @param {number} attempt
    */
-  #restart() {
-    if (!this.answered) return;
-    if (this.side === 'answer' && this.#restarts++ % 2 === 0) {
-      this.#say('getOffer', undefined, 'signal');
-      return;
-    }
-    this.pc.restartIce();
-    this.#asked = 'signal';
-    clearTimeout(this.#waiting); // whatever was under way went over the path that is broken
-    this.#waiting = undefined;
-    this.#pump();
+  #restart(attempt) {
+    if (!this.answered || !this.hooks.online()) return;
+    this.#run(async () => {
+      if (this.side === 'answer' && attempt % 2 === 0) {
+        this.#say('getOffer', undefined, 'signal');
+        return;
+      }
+      this.pc.restartIce();
+      this.#asked = 'signal';
+      clearTimeout(this.#waiting); // whatever was under way went over the path that is broken
+      this.#waiting = undefined;
+      this.#pump();
+    });
   }
 }
 

@@ -22,14 +22,11 @@ const WISHES = {
 export function errorType(error) {
   switch (/** @type {{name?: unknown}} */ (error ?? {}).name) {
     case 'NotAllowedError':
-    case 'SecurityError':
-    case 'PermissionDeniedError': return 'denied';
+    case 'SecurityError': return 'denied';
     case 'NotFoundError':
-    case 'OverconstrainedError':
-    case 'DevicesNotFoundError': return 'missing';
+    case 'OverconstrainedError': return 'missing';
     case 'NotReadableError':
-    case 'AbortError':
-    case 'TrackStartError': return 'in-use';
+    case 'AbortError': return 'in-use';
     case 'NotSupportedError': return 'unsupported';
     default: return 'unknown';
   }

@@ -4,21 +4,17 @@
 import { Chat } from './chat.js';
 import { randomId } from './connector.js';
 import { captureScreen } from './devices.js';
-import { remoteLevel } from './levels.js';
 import { Mesh } from './mesh.js';
 import { SignalError } from './protocol.js';
 import { Socket } from './socket.js';
-import { Meter, quality } from './stats.js';
+import { Watch } from './watch.js';
 
-/** @import {ConnectionStats, DeviceKind, Joined, Notice, Participant, Quality, RoomState, RosterEntry} from './types.js' */
-/** @import {Connector} from './connector.js' */
+/** @import {ConnectionStats, DeviceKind, Joined, Notice, Participant, RoomState, RosterEntry} from './types.js' */
 /** @import {Devices} from './devices.js' */
 /** @import {Frame} from './protocol.js' */
 
 const LEVELS_MS = 100;
 const MEASURE_MS = 2500;
-const SPEAKING = 0.08;
-const HOLD_MS = 600; // the state says "speaking" this long after the last sound
 const LEAVE_MS = 1000;
 const TELL = ['forbidden', 'too-large', 'rate', 'media', 'internal'];
 
@@ -39,10 +35,8 @@ export class Room extends EventTarget {
   #token = '';
   /** @type {Map<string, RosterEntry>} */
   #roster = new Map();
-  /** @type {Map<string, {quality: Quality, spokeAt: number}>} */
-  #heard = new Map();
-  /** @type {WeakMap<Connector, {tile: Meter, panel: Meter}>} */
-  #meters = new WeakMap();
+  /** @type {Watch} */
+  #watch;
   /** What the server knows of us. @type {{[key: string]: boolean}} */
   #told = {};
   #own = new MediaStream();
@@ -65,6 +59,7 @@ export class Room extends EventTarget {
       changed: () => this.#refresh(),
       message: (connector, message) => this.chat.hear(connector.memberId, message),
     });
+    this.#watch = new Watch(this.mesh);
     this.chat = new Chat({
       username: () => this.state.self.name,
       members: () => [...this.#roster.keys()],
@@ -108,8 +103,6 @@ export class Room extends EventTarget {
   async leave() {
     if (this.state.phase !== 'joined') return;
     const list = this.mesh.list();
-    this.#silence();
-    // Nothing of ours runs on while the word travels.
     const said = this.socket.request('leave', list, LEAVE_MS).catch(() => {});
     this.#stop('left');
     await said;
@@ -117,14 +110,10 @@ export class Room extends EventTarget {
   }
 
   /** @param {boolean} on */
-  setAudio(on) {
-    return this.devices.setAudio(on);
-  }
+  setAudio(on) { return this.devices.setAudio(on); }
 
   /** @param {boolean} on */
-  setVideo(on) {
-    return this.devices.setVideo(on);
-  }
+  setVideo(on) { return this.devices.setVideo(on); }
 
   /**
    * @param {DeviceKind} kind
@@ -184,20 +173,8 @@ export class Room extends EventTarget {
    * A measurement of every connection; rates are since the last call.
    * @returns {Promise<ConnectionStats[]>}
    */
-  async stats() {
-    const rows = await Promise.all([...this.mesh.connectors.values()].map(async (connector) => ({
-      ...await this.#metersOf(connector).panel.measure(connector.pc),
-      memberId: connector.memberId, name: this.#roster.get(connector.memberId)?.username ?? '',
-      stream: /** @type {'user' | 'screen'} */ (connector.streamType === 'user' ? 'user' : 'screen'), via: this.state.mode,
-    })));
-    return rows.sort((a, b) => a.name.localeCompare(b.name));
-  }
-
-  /** @param {Connector} connector */
-  #metersOf(connector) {
-    let meters = this.#meters.get(connector);
-    if (!meters) this.#meters.set(connector, meters = { tile: new Meter(), panel: new Meter() });
-    return meters;
+  stats() {
+    return this.#watch.stats((id) => this.#roster.get(id)?.username ?? '', this.state.mode);
   }
 
   #begin() {
@@ -283,7 +260,7 @@ export class Room extends EventTarget {
     const name = this.#roster.get(id)?.username;
     if (name === undefined) return;
     this.#roster.delete(id);
-    this.#heard.delete(id);
+    this.#watch.forget(id);
     this.mesh.closeMember(id);
     this.chat.forget((member) => this.#roster.has(member));
     this.#refresh(true);
@@ -309,7 +286,7 @@ export class Room extends EventTarget {
    */
   #participant({ memberId: id, username: name, role, audio, video, hand, away }) {
     const { camera, tracks, screen, connection } = this.mesh.media(id);
-    const heard = this.#heard.get(id);
+    const { speaking, quality } = this.#watch.of(id);
     const known = connection === 'connected';
     return {
       id, name, self: false, role, hand, away, screen, connection,
@@ -317,8 +294,7 @@ export class Room extends EventTarget {
       audio: audio ?? (known ? tracks.audio !== null : null),
       video: video ?? (known ? tracks.video !== null : null),
       camera: tracks.audio || tracks.video ? camera : null,
-      speaking: heard !== undefined && performance.now() - heard.spokeAt < HOLD_MS,
-      quality: heard?.quality ?? 'good',
+      speaking, quality,
     };
   }
 
@@ -353,36 +329,15 @@ export class Room extends EventTarget {
 
   /** Ten times a second: who is how loud. */
   #listen() {
-    const levels = new Map([['self', this.devices.level()]]);
-    const now = performance.now();
-    let turned = false;
-    for (const { id, speaking } of this.state.members) {
-      const connector = this.mesh.to(id);
-      const level = connector ? remoteLevel(connector) : 0;
-      levels.set(id, level);
-      const heard = this.#of(id);
-      if (level >= SPEAKING) heard.spokeAt = now;
-      if (speaking !== now - heard.spokeAt < HOLD_MS) turned = true;
-    }
+    const { levels, turned } = this.#watch.listen(this.state.members);
+    levels.set('self', this.devices.level());
     if (turned) this.#refresh();
     this.#emit('levels', levels);
   }
 
-  /** @param {string} id */
-  #of(id) {
-    let heard = this.#heard.get(id);
-    if (!heard) this.#heard.set(id, heard = { quality: 'good', spokeAt: -Infinity });
-    return heard;
-  }
-
   async #measure() {
     this.chat.sweep();
-    await Promise.all(this.state.members.map(async ({ id }) => {
-      const connector = this.mesh.to(id);
-      if (!connector) return;
-      const measured = await this.#metersOf(connector).tile.measure(connector.pc).catch(() => null);
-      if (measured && this.#roster.has(id)) this.#of(id).quality = quality(measured);
-    }));
+    await this.#watch.measure(this.state.members);
     this.#refresh();
   }
 
@@ -398,16 +353,11 @@ export class Room extends EventTarget {
     this.#close();
   }
 
-  /** No more timers and listeners. */
-  #silence() {
-    this.#leaving.abort();
-    for (const timer of this.#timers) clearInterval(timer);
-  }
-
   /** @param {NonNullable<RoomState['ended']>} why */
   #stop(why) {
     if (this.state.phase === 'ended') return;
-    this.#silence();
+    this.#leaving.abort();
+    for (const timer of this.#timers) clearInterval(timer);
     this.chat.stop();
     for (const track of this.state.self.screen?.getTracks() ?? []) track.stop();
     this.mesh.closeAll();
@@ -415,7 +365,7 @@ export class Room extends EventTarget {
   }
 
   #close() {
-    this.#silence();
+    this.#leaving.abort();
     this.mesh.closeAll();
     this.socket.close();
   }

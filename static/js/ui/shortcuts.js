@@ -10,6 +10,6 @@ const COMMANDS = /** @type {{[key: string]: string}} */ ({ m: 'mic', v: 'camera'
 export function commandOf(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return undefined;
   const target = event.target;
-  if (target instanceof Element && target.closest('input:not([type="button"]), textarea, select, dialog, [contenteditable]')) return undefined;
+  if (target instanceof Element && target.closest('input:not([type="button"]), textarea, select, dialog[open], [contenteditable]')) return undefined;
   return COMMANDS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
 }
