@@ -74,6 +74,17 @@ func (silence) NewLogger(string) logging.LeveledLogger {
 // newClient makes a client and has it join.
 func newClient(r *room, id protocol.MemberID, set ...func(*client)) *client {
 	r.t.Helper()
+	c := attachClient(r, id, set...)
+	r.join(id, c.hears)
+	return c
+}
+
+// hears queues what the room says to the client.
+func (c *client) hears(m protocol.Outgoing) { c.loop.put(func() { c.take(m) }) }
+
+// attachClient makes a client whose member may be there already.
+func attachClient(r *room, id protocol.MemberID, set ...func(*client)) *client {
+	r.t.Helper()
 	c := &client{
 		t: r.t, room: r, id: id, loop: newQueue(), done: make(chan struct{}),
 		legs: map[protocol.ConnectorID]*leg{}, talk: map[protocol.MemberID][]string{},
@@ -91,7 +102,6 @@ func newClient(r *room, id protocol.MemberID, set ...func(*client)) *client {
 	c.loops.Go(c.run)
 	c.loops.Go(c.publish)
 	r.t.Cleanup(c.close)
-	r.join(id, func(m protocol.Outgoing) { c.loop.put(func() { c.take(m) }) })
 	return c
 }
 

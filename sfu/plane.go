@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"log/slog"
+	"maps"
 	"slices"
 
 	"lectern/sfu/codec"
@@ -230,6 +231,7 @@ func (p *Plane) Detach(id protocol.MemberID, _ []protocol.LeaveItem) {
 	}
 	p.queue.run()
 	delete(p.members, id)
+	maps.DeleteFunc(p.asks, func(a ask, _ int) bool { return a.who == id })
 	p.order = slices.DeleteFunc(p.order, func(x *member) bool { return x == m })
 	for _, c := range slices.Clone(m.connectors) {
 		p.end(c)
