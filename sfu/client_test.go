@@ -55,6 +55,7 @@ type leg struct {
 	mux       ice.UDPMux           // of its own: the server has one address for all
 	senders   [2]*webrtc.RTPSender // owned by loop
 	sent      atomic.Int64
+	strangers atomic.Int64              // SSRCs nobody announced that it sends as well
 	silent    [2]atomic.Bool            // the other side does not receive
 	connected atomic.Pointer[time.Time] // since when; nil: not yet
 	open      chan struct{}             // closed when channel is set and open

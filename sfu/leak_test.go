@@ -91,7 +91,7 @@ func TestJoinsAndLeavesLeakNothing(t *testing.T) {
 	r := newRoom(t)
 	running := goleak.IgnoreCurrent()
 	empty := r.holds()
-	const joins, present = 1000, 3
+	const joins, present = 1000, 2
 	var ghosts []*ghost
 	gone := func() {
 		r.leave(ghosts[0].id)

@@ -33,7 +33,12 @@ func (c *tally) BindLocalStream(info *interceptor.StreamInfo, w interceptor.RTPW
 		if c.leg.silent[kind].Load() {
 			return len(payload), nil
 		}
-		c.leg.sent.Add(1)
+		n := c.leg.sent.Add(1)
+		if s := c.leg.strangers.Load(); s > 0 {
+			stranger := *h
+			stranger.SSRC += uint32(1 + n%s) //nolint:gosec // small
+			_, _ = w.Write(&stranger, payload, a)
+		}
 		return w.Write(h, payload, a)
 	})
 }
