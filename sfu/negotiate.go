@@ -3,7 +3,6 @@ package sfu
 import (
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -269,10 +268,21 @@ func (c *connector) settle(s *section, k codec.Kind, theirs *description.Section
 	}
 }
 
+// equal reports whether nothing would change.
+func (r *receiving) equal(other receiving) bool {
+	return r.track == other.track && slices.Equal(r.sources, other.sources) && sameFormats(r.formats, other.formats)
+}
+
+func sameFormats(a, b []track.Format) bool {
+	return slices.EqualFunc(a, b, func(x, y track.Format) bool {
+		return x.PayloadType == y.PayloadType && x.RTX == y.RTX && x.Codec.Matches(y.Codec)
+	})
+}
+
 // receive binds a section, unless it is bound just so: most negotiations are
 // about another section.
 func (c *connector) receive(s *section, r receiving) {
-	if s.receiving == nil || !reflect.DeepEqual(*s.receiving, r) {
+	if s.receiving == nil || !s.receiving.equal(r) {
 		s.receiving = &r
 		c.link.Receive(r)
 	}
@@ -286,7 +296,7 @@ func (c *connector) stopReceiving(s *section) {
 }
 
 func (c *connector) play(s *section, p playing) {
-	if s.playing == nil || !reflect.DeepEqual(*s.playing, p) {
+	if s.playing == nil || !sameFormats(s.playing.formats, p.formats) {
 		s.playing = &p
 		c.link.Play(p)
 	}

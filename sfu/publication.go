@@ -62,6 +62,20 @@ func (p *Plane) moveUplink(pub *publication) {
 	p.makeUplink(pub, next)
 }
 
+// sends is the format of what comes, or of what will: the first that both sides
+// named.
+func (pub *publication) sends(k codec.Kind) (codec.Codec, bool) {
+	if c, ok := pub.tracks[k].Codec(); ok {
+		return c, true
+	}
+	for _, s := range pub.uplink.sections {
+		if s.receiving != nil && s.receiving.kind == k {
+			return s.receiving.formats[0].Codec, true
+		}
+	}
+	return codec.Codec{}, false
+}
+
 // setActive takes in which of its tracks a member sends now, and shows it to
 // those who see it.
 func (p *Plane) setActive(pub *publication, active [2]bool) {
@@ -122,7 +136,7 @@ func (p *Plane) pin() {
 				if pub == nil || pub.uplink == nil {
 					continue
 				}
-				if now, ok := pub.tracks[k].Codec(); ok && !slices.ContainsFunc(allowed, now.Matches) {
+				if now, ok := pub.sends(k); ok && !slices.ContainsFunc(allowed, now.Matches) {
 					pub.uplink.change()
 				}
 			}

@@ -248,8 +248,7 @@ func (s *session) RTP(packet []byte, arrived int64) { s.receiver.RTP(packet, arr
 
 // RTCP takes a report from the client. Each half looks for what is its own.
 func (s *session) RTCP(packet []byte, arrived int64) {
-	s.receiver.RTCP(packet, arrived)
-	s.sender.RTCP(packet, arrived)
+	track.RTCP(s.receiver, s.sender, packet, arrived)
 }
 
 // Open says that the data channel is open.

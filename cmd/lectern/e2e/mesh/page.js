@@ -8,6 +8,7 @@ const constraints = {
   audio: query.get('audio') !== 'off',
   video: query.get('video') !== 'off' && video,
 };
+restrict(query.get('codec'));
 const client = new MeshClient({ url: query.get('server'), constraints });
 const grid = document.querySelector('#grid');
 const messages = [];
@@ -33,6 +34,22 @@ client.addEventListener('list', ({ detail: list }) => {
 client.addEventListener('message', ({ detail }) => messages.push(detail));
 client.addEventListener('failure', ({ detail }) => failures.push(detail));
 
+/** Has this page know one video codec only, as a client built on another engine may. */
+function restrict(name) {
+  if (!name) return;
+  const codecs = RTCRtpReceiver.getCapabilities('video').codecs
+    .filter(({ mimeType }) => [`video/${name}`, 'video/rtx'].includes(mimeType));
+  for (const method of ['createOffer', 'createAnswer']) {
+    const original = RTCPeerConnection.prototype[method];
+    RTCPeerConnection.prototype[method] = function restricted(...args) {
+      for (const transceiver of this.getTransceivers()) {
+        if (transceiver.receiver.track.kind === 'video') transceiver.setCodecPreferences(codecs);
+      }
+      return original.apply(this, args);
+    };
+  }
+}
+
 async function digest(file) {
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer()));
   return [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -46,12 +63,16 @@ async function figures(connector) {
     signaling: connector.pc.signalingState, channel: connector.channel?.readyState ?? 'none',
     mline: connector.pc.remoteDescription?.sdp.match(/^m=/gm)?.length ?? 0,
     tracks: connector.remoteStream?.getTracks().map(({ kind }) => kind).sort() ?? [],
-    frames: 0, samples: 0, energy: 0, sent: 0,
+    frames: 0, samples: 0, energy: 0, sent: 0, codec: '',
   };
-  for (const report of (await connector.pc.getStats()).values()) {
+  const reports = await connector.pc.getStats();
+  for (const report of reports.values()) {
     if (report.type === 'outbound-rtp') out.sent += report.bytesSent ?? 0;
     if (report.type !== 'inbound-rtp') continue;
-    if (report.kind === 'video') out.frames += report.framesDecoded ?? 0;
+    if (report.kind === 'video') {
+      out.frames += report.framesDecoded ?? 0;
+      out.codec = reports.get(report.codecId)?.mimeType ?? out.codec;
+    }
     if (report.kind === 'audio') {
       out.samples += report.totalSamplesReceived ?? 0;
       out.energy += report.totalAudioEnergy ?? 0;
