@@ -15,9 +15,10 @@ type message struct {
 
 // The types that members say to each other. All others are negotiation.
 const (
-	typeChat  = "chat"
-	typeFile  = "file"
-	typeClose = "close"
+	typeChat       = "chat"
+	typeFile       = "file"
+	typeFileCancel = "fileCancel"
+	typeClose      = "close"
 )
 
 // control takes a message of negotiation. The link's goroutine waits here

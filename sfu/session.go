@@ -290,7 +290,7 @@ func (s *session) Message(data []byte, isText bool) {
 		return
 	}
 	switch m.Type {
-	case typeChat, typeFile:
+	case typeChat, typeFile, typeFileCancel:
 		if s.in == nil {
 			return
 		}
