@@ -53,6 +53,8 @@ type connector struct {
 	source   *publication // what it plays; nil: nothing
 	link     link
 	replaces *connector // ended when this one is connected
+	// replacement is the one that replaces it; nil: none.
+	replacement *connector
 
 	local    transport.Local
 	ready    bool // local is known
@@ -316,6 +318,13 @@ func (p *Plane) replace(c *connector) {
 		p.end(c) // one of a sharer's that carry nothing
 		return
 	}
+	if n := c.replacement; n != nil && !n.ended { // one is on its way
+		if !c.connected {
+			p.end(c)
+			p.tellGone(c)
+		}
+		return
+	}
 	n := p.newConnector(c.member, c.plays, c.stream)
 	n.source, n.attempt = c.source, c.attempt
 	if pub := c.member.user; pub.uplink == c {
@@ -323,8 +332,11 @@ func (p *Plane) replace(c *connector) {
 	}
 	n.layOut()
 	if c.connected {
-		n.replaces = c
+		n.replaces, c.replacement = c, n
 	} else {
+		if old := c.replaces; old != nil {
+			n.replaces, old.replacement = old, n
+		}
 		p.end(c)
 		p.tellGone(c)
 	}
