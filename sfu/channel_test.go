@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"lectern/sfu/transport"
 	"lectern/signaling/protocol"
 )
 
@@ -135,4 +136,21 @@ func TestReceiverThatDoesNotRead(t *testing.T) {
 	}
 	close(hold)
 	gets(t, b, a, flood)
+}
+
+// A client that has us answer without end and reads nothing loses its
+// connection.
+func TestTalkIsBounded(t *testing.T) {
+	e := &deafEvents{}
+	s := &session{events: e, done: make(chan struct{})}
+	for range maxTalk {
+		s.Send([]byte("x"))
+	}
+	if len(e.states) > 0 {
+		t.Errorf("state %v within the bound", e.states)
+	}
+	s.Send([]byte("x"))
+	if !slices.Equal(e.states, []transport.State{transport.Failed}) || len(s.talk) > maxTalk {
+		t.Errorf("states %v, %d messages wait; want a failure and at most %d", e.states, len(s.talk), maxTalk)
+	}
 }

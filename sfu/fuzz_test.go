@@ -14,14 +14,17 @@ import (
 )
 
 // deafEvents are the events of a connector that does nothing.
-type deafEvents struct{ controls []message }
+type deafEvents struct {
+	controls []message
+	states   []transport.State
+}
 
-func (*deafEvents) opened(transport.Local, error) {}
-func (*deafEvents) stateChanged(transport.State)  {}
-func (*deafEvents) channelOpened()                {}
-func (*deafEvents) channelClosed()                {}
-func (*deafEvents) flowing(codec.Kind)            {}
-func (e *deafEvents) control(m message)           { e.controls = append(e.controls, m) }
+func (*deafEvents) opened(transport.Local, error)    {}
+func (e *deafEvents) stateChanged(s transport.State) { e.states = append(e.states, s) }
+func (*deafEvents) channelOpened()                   {}
+func (*deafEvents) channelClosed()                   {}
+func (*deafEvents) flowing(codec.Kind)               {}
+func (e *deafEvents) control(m message)              { e.controls = append(e.controls, m) }
 
 func FuzzMessage(f *testing.F) {
 	for _, seed := range []string{

@@ -84,7 +84,7 @@ func (p *Plane) setActive(pub *publication, active [2]bool) {
 	}
 	pub.active = active
 	for _, m := range p.order {
-		for _, c := range m.connectors {
+		for _, c := range slices.Clone(m.connectors) {
 			if c.source == pub {
 				c.change()
 			}

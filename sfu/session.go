@@ -304,13 +304,22 @@ func (s *session) Message(data []byte, isText bool) {
 	}
 }
 
+// maxTalk is how many messages of negotiation wait for a client. One that
+// offers without end and reads no answer loses its connection.
+const maxTalk = 64
+
 // Send queues a message of negotiation.
 func (s *session) Send(text []byte) {
 	s.mu.Lock()
-	if !s.closed {
+	full := len(s.talk) >= maxTalk
+	if !s.closed && !full {
 		s.talk = append(s.talk, text)
 	}
 	s.mu.Unlock()
+	if full {
+		s.events.stateChanged(transport.Failed)
+		return
+	}
 	s.kick()
 }
 
