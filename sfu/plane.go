@@ -281,6 +281,9 @@ func (p *Plane) end(c *connector) {
 	if pub := c.member.user; pub.uplink == c {
 		p.moveUplink(pub)
 	}
+	if c.carriesDisplay() {
+		p.endDisplay(c.member)
+	}
 }
 
 // Ready is readable when something happened in the background.
