@@ -80,12 +80,13 @@ func interfaceAddresses() ([]netip.Addr, error) {
 // first: IPv4 before IPv6, because it is the one that has a route nearly
 // everywhere. Virtual ones only if there is nothing else.
 //
-// IPv4 loopback always comes last. A browser on this machine reaches every
-// other address as well, unless a firewall or a VPN is in between, or the
-// network goes away while the room is open; and a machine without a network has
-// only that. To all others it is one check to themselves that nobody answers.
-// IPv6 loopback only if there is no other, and link-local IPv6 never, because a
-// candidate has no zone.
+// IPv4 loopback always comes last. Chromium on the same machine was seen to
+// reach each of its addresses within 10 ms, with names instead of addresses as
+// its candidates and without any; so it is not needed where there is another,
+// but serves when that one is unplugged, behind a VPN or a firewall, or inside
+// a container whose port is published to its host only. To all others it is one
+// check to themselves that nobody answers. IPv6 loopback only if there is
+// nothing else, and link-local IPv6 never, because a candidate has no zone.
 func choose(outer, inner []netip.Addr) []netip.Addr {
 	isGlobal := func(a netip.Addr) bool { return !a.IsLoopback() && (a.Is4() || a.IsGlobalUnicast()) }
 	pick := func(from []netip.Addr, want func(netip.Addr) bool) []netip.Addr {

@@ -73,12 +73,6 @@ func (t *Transport) newPath() (*path, error) {
 }
 
 func (p *path) prepare() (err error) {
-	if err = p.agent.OnConnectionStateChange(p.stateChanged); err != nil {
-		return fmt.Errorf("transport: watch ICE: %w", err)
-	}
-	if err = p.agent.OnSelectedCandidatePairChange(p.nominated); err != nil {
-		return fmt.Errorf("transport: watch ICE: %w", err)
-	}
 	if p.ufrag, p.password, err = p.agent.GetLocalUserCredentials(); err != nil {
 		return fmt.Errorf("transport: local credentials: %w", err)
 	}
@@ -93,6 +87,13 @@ func (p *path) prepare() (err error) {
 			}
 			return err
 		}
+	}
+	// Last, so that a path that comes to nothing is not heard of.
+	if err = p.agent.OnConnectionStateChange(p.stateChanged); err == nil {
+		err = p.agent.OnSelectedCandidatePairChange(p.nominated)
+	}
+	if err != nil {
+		return fmt.Errorf("transport: watch ICE: %w", err)
 	}
 	return nil
 }

@@ -63,6 +63,7 @@ func peerWith(t testing.TB, settings ...func(*webrtc.SettingEngine)) *peer {
 	var s webrtc.SettingEngine
 	s.LoggerFactory = quiet{}
 	s.SetIncludeLoopbackCandidate(true)
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	for _, set := range settings {
 		set(&s)
 	}

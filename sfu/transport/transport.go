@@ -247,16 +247,9 @@ func (t *Transport) retire(p *path) {
 // ignored: a name, TCP, another component than RTP, an empty candidate that
 // only ends a list, and one more than anybody has.
 func (t *Transport) AddCandidate(candidate string) error {
-	candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "candidate:")
-	if candidate == "" {
-		return nil // the end of candidates (RFC 8838 section 8.2)
-	}
-	c, err := ice.UnmarshalCandidate(candidate)
-	if err != nil {
-		return fmt.Errorf("transport: candidate: %w", err)
-	}
-	if !c.NetworkType().IsUDP() || c.Component() != ice.ComponentRTP || !isAddress(c.Address()) {
-		return nil
+	c, err := parseCandidate(candidate)
+	if c == nil || err != nil {
+		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -274,96 +267,25 @@ func (t *Transport) AddCandidate(candidate string) error {
 	return nil
 }
 
+// parseCandidate is nil for what is no error but of no use.
+func parseCandidate(text string) (ice.Candidate, error) {
+	text = strings.TrimPrefix(strings.TrimSpace(text), "candidate:")
+	if text == "" {
+		return nil, nil // the end of candidates (RFC 8838 section 8.2)
+	}
+	c, err := ice.UnmarshalCandidate(text)
+	if err != nil {
+		return nil, fmt.Errorf("transport: the client's candidate: %w", err)
+	}
+	if !c.NetworkType().IsUDP() || c.Component() != ice.ComponentRTP || !isAddress(c.Address()) || c.Port() == 0 {
+		return nil, nil
+	}
+	return c, nil
+}
+
 func isAddress(s string) bool {
 	a, err := netip.ParseAddr(s)
 	return err == nil && !a.IsUnspecified() && !a.IsMulticast()
-}
-
-// pathChanged applies what an agent tells, and has all else follow from it.
-func (t *Transport) pathChanged(apply func()) {
-	t.telling.Lock()
-	defer t.telling.Unlock()
-	t.mu.Lock()
-	apply()
-	if !t.ending {
-		t.settle()
-	}
-	t.mu.Unlock()
-	t.tell()
-}
-
-// settle chooses the path; mu is held.
-func (t *Transport) settle() {
-	if n := t.next; n != nil {
-		switch {
-		case n.up():
-			t.retire(t.current)
-			t.current, t.next = n, nil
-		case n.state == ice.ConnectionStateFailed:
-			t.retire(n)
-			t.next = nil
-		}
-	}
-	to := t.current.to
-	switch was := t.to.Load(); {
-	case !to.IsValid():
-		t.to.Store(nil)
-	case was == nil || *was != to:
-		t.to.Store(&to)
-	}
-	if t.current.up() && !t.wasUp {
-		t.wasUp = true
-		close(t.up)
-	}
-}
-
-// tell calls StateChanged if there is something to say; telling is held.
-func (t *Transport) tell() {
-	t.mu.Lock()
-	s, ending := t.stateNow(), t.ending
-	t.mu.Unlock()
-	if ending || s == t.told {
-		return
-	}
-	t.told = s
-	t.handler.StateChanged(s)
-}
-
-// stateNow follows from everything else; mu is held.
-func (t *Transport) stateNow() State {
-	switch s := t.current.state; {
-	case t.broken:
-		return Failed
-	case s == ice.ConnectionStateFailed:
-		if t.next != nil && t.next.started {
-			return Disconnected // which ends with the new path
-		}
-		return Failed
-	case s == ice.ConnectionStateDisconnected:
-		return Disconnected
-	case t.current.up() && t.secured.Load() != nil:
-		return Connected
-	}
-	return Connecting
-}
-
-// settled tells the state after a step of the handshakes.
-func (t *Transport) settled() {
-	t.telling.Lock()
-	defer t.telling.Unlock()
-	t.tell()
-}
-
-// fail reports the end of a connection that is not being closed.
-func (t *Transport) fail(err error) {
-	if t.closing.Err() != nil {
-		return
-	}
-	t.endpoint.log.Debug("connection failed", "err", err)
-	t.mu.Lock()
-	t.broken = true
-	t.mu.Unlock()
-	t.settled()
 }
 
 // Stop begins to close the connection and does not wait. Handlers may call it;

@@ -28,7 +28,8 @@ type end struct {
 	message chan string
 	hold    chan struct{} // nil, or Message waits for it
 	shut    chan struct{}
-	discard atomic.Bool // of RTP packets
+	discard atomic.Bool // of RTP and RTCP packets
+	waiting atomic.Bool // Message waits
 }
 
 func (e *end) StateChanged(s State) { e.states <- s }
@@ -41,10 +42,15 @@ func (e *end) RTP(packet []byte, _ int64) {
 	default:
 	}
 }
-func (e *end) RTCP(packet []byte, _ int64) { e.rtcp <- bytes.Clone(packet) }
-func (e *end) Open(c *Channel)             { e.open <- c }
+func (e *end) RTCP(packet []byte, _ int64) {
+	if !e.discard.Load() {
+		e.rtcp <- bytes.Clone(packet)
+	}
+}
+func (e *end) Open(c *Channel) { e.open <- c }
 func (e *end) Message(data []byte, isText bool) {
 	if e.hold != nil {
+		e.waiting.Store(true)
 		<-e.hold
 	}
 	if !isText {
