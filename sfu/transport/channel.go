@@ -179,13 +179,11 @@ func (t *Transport) runChannel(ctx context.Context, conn *dtls.Conn, remote Remo
 	for {
 		extra, err := association.AcceptStream()
 		if err != nil {
-			return errHungUp
+			return ErrHungUp
 		}
 		_ = extra.Close()
 	}
 }
-
-var errHungUp = errors.New("transport: the client closed the connection")
 
 // discard reads what comes over DTLS where no channel was negotiated, until the
 // client closes the connection.
@@ -193,7 +191,7 @@ func discard(conn *dtls.Conn) error {
 	buffer := make([]byte, maxPacket)
 	for {
 		if _, err := conn.Read(buffer); err != nil {
-			return errHungUp
+			return ErrHungUp
 		}
 	}
 }

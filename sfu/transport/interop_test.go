@@ -249,6 +249,9 @@ func TestHangUp(t *testing.T) {
 		p.close()
 		begun := time.Now()
 		e.want(Failed)
+		if err := e.conn.Err(); err != ErrHungUp {
+			t.Errorf("because of %v", err)
+		}
 		if d := time.Since(begun); d > usualPatience.disconnected {
 			t.Errorf("a client that hung up is missed after %v", d)
 		}

@@ -194,6 +194,9 @@ func TestFailedThenRestart(t *testing.T) {
 	network.now.Store(-1)
 	e.want(Disconnected)
 	e.want(Failed)
+	if e.conn.Err() != errNetwork {
+		t.Errorf("because of %v", e.conn.Err())
+	}
 	if e.conn.WriteRTP(rtpPacket(1)) {
 		t.Error("a packet is sent nowhere")
 	}
@@ -203,6 +206,9 @@ func TestFailedThenRestart(t *testing.T) {
 	}
 	meet(t, e, p, shape{})
 	e.wantAtLast(Connected)
+	if e.conn.Err() != nil {
+		t.Errorf("connected, but %v", e.conn.Err())
+	}
 	flows(t, e, p, track)
 }
 

@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"errors"
+
 	"github.com/pion/ice/v4"
 )
 
@@ -87,6 +89,28 @@ func (t *Transport) fail(err error) {
 	t.endpoint.log.Debug("connection failed", "err", err)
 	t.mu.Lock()
 	t.broken = true
+	if t.why == nil {
+		t.why = err
+	}
 	t.mu.Unlock()
 	t.settled()
+}
+
+// ErrHungUp says that the client closed the connection.
+var ErrHungUp = errors.New("transport: the client closed the connection")
+
+var errNetwork = errors.New("transport: the client cannot be reached")
+
+// Err is why the connection Failed, for a log: ErrHungUp, or what went wrong.
+// It is nil in the other states.
+func (t *Transport) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.why != nil:
+		return t.why
+	case t.stateNow() == Failed:
+		return errNetwork
+	}
+	return nil
 }

@@ -101,7 +101,8 @@ type Transport struct {
 	// Guarded by mu.
 	started    bool
 	ending     bool
-	broken     bool // a handshake failed, for good
+	broken     bool  // for good, unlike what ICE may restart
+	why        error // it is broken
 	wasUp      bool
 	candidates int
 	current    *path
