@@ -13,6 +13,16 @@ import (
 // offers. Over the socket the first answer is the answer event, a later one
 // reconnect.
 func (c *connector) takeOffer(d *description.Description, w way) {
+	if c.restarts != nil {
+		c.restarts, c.restartsBy = d, w // a later offer before the first one's turn
+		return
+	}
+	if c.ufrag != "" && d.Ufrag != c.ufrag {
+		c.ufrag = d.Ufrag
+		c.restarts, c.restartsBy = d, w
+		c.link.Restart()
+		return
+	}
 	answer, err := c.answerTo(d)
 	if err != nil {
 		c.plane.log.Info("a client's offer cannot be used", "member", c.member.id, "err", err)
@@ -70,7 +80,7 @@ func (c *connector) answerTo(d *description.Description) (protocol.Description, 
 	if d.Setup == description.Active {
 		setup = description.Passive
 	}
-	c.dirty = false
+	c.dirty, c.ufrag = false, d.Ufrag
 	c.place(d)
 	c.link.SetExtensions(extensionIDs(d.Sections))
 	c.link.Start(remoteOf(d), transport.Role{DTLSClient: setup == description.Active})

@@ -13,14 +13,15 @@ import (
 
 const (
 	// answerTime is how long a client has to answer an offer over the data
-	// channel. A first offer has no such limit: its answer may wait for a
+	// channel, where its answer may stand behind pieces of a file for somebody
+	// slow (boxPatience). A first offer has no such limit: its answer may wait for a
 	// person to allow the camera.
-	answerTime = 10 * time.Second
+	answerTime = 30 * time.Second
 	// soundTime is how long a connection must have held for its failure to
 	// count as the first one.
 	soundTime = 10 * time.Second
-	// closedTime is how long a data channel may be closed before its connector
-	// counts as dead. A client that leaves closes its connections before its
+	// closedTime is how long a connection or its data channel may be closed
+	// before its connector counts as dead. A client that leaves closes its connections before its
 	// word of that has come.
 	closedTime = time.Second
 	// maxControl is how many messages of negotiation of one connector wait for
@@ -69,6 +70,10 @@ type connector struct {
 	asked    int  // counts what pending was set for, to tell timeouts apart
 	dirty    bool // something changed that is not negotiated yet
 	first    *description.Description
+
+	ufrag      string                   // the client's, as it said last
+	restarts   *description.Description // the client's offer of an ICE restart, while ours is prepared
+	restartsBy way
 
 	connected   bool
 	connectedAt time.Time
@@ -168,7 +173,13 @@ func (c *connector) opened(l transport.Local, err error) {
 			return
 		}
 		c.local = l
-		if c.ready {
+		switch {
+		case c.restarts != nil:
+			d := c.restarts
+			c.restarts = nil
+			c.takeOffer(d, c.restartsBy)
+			return
+		case c.ready:
 			c.offerRestart()
 			return
 		}
@@ -208,7 +219,7 @@ func (c *connector) stateChanged(s transport.State) {
 			}
 		case transport.Failed:
 			c.connected = false
-			c.fail("the connection failed")
+			c.failLater("the connection failed", func() bool { return !c.connected })
 		}
 	})
 }
@@ -251,13 +262,18 @@ func (c *connector) channelOpened() {
 func (c *connector) channelClosed() {
 	c.later(func() {
 		c.open = false
-		time.AfterFunc(closedTime, func() {
-			c.later(func() {
-				if !c.open {
-					c.connected = false
-					c.fail("the client closed it")
-				}
-			})
+		c.failLater("the client closed it", func() bool { return !c.open })
+	})
+}
+
+// failLater gives the client time to say that it has left.
+func (c *connector) failLater(why string, still func() bool) {
+	time.AfterFunc(closedTime, func() {
+		c.later(func() {
+			if still() {
+				c.connected = false
+				c.fail(why)
+			}
 		})
 	})
 }

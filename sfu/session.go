@@ -145,8 +145,7 @@ func (s *session) AddCandidate(candidate string) {
 func (s *session) Restart() {
 	s.with(func() {
 		if err := s.transport.Restart(); err != nil {
-			s.server.log.Debug("a media connection does not restart", "err", err)
-			return
+			s.server.log.Debug("a media connection does not restart", "err", err) // and goes on as it was
 		}
 		s.tell()
 	})

@@ -249,6 +249,9 @@ func sdpOf(words string, offer *description.Description) string {
 		SessionID: 1, Version: 1, Ufrag: "abcd", Password: "abcdefghijklmnopqrstuvwx",
 		FingerprintHash: "sha-256", Fingerprint: strings.TrimSuffix(strings.Repeat("CD:", 32), ":"), Setup: description.ActPass,
 	}
+	if rest, ok := strings.CutPrefix(words, "restart, "); ok {
+		d.Ufrag, words = "efgh", rest
+	}
 	for i, part := range strings.Split(words, ", ") {
 		s := description.Section{MID: fmt.Sprint(i)}
 		kind, direction, _ := strings.Cut(part, " ")
