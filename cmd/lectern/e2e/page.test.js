@@ -59,6 +59,20 @@ scenario(stage, 'a shared screen takes the stage until it ends', async (cast) =>
   await ben.seesMoving('Ann');
 });
 
+scenario(stage, 'two share at once, and a late joiner sees both', async (cast) => {
+  const [ann, ben] = [await PageMember.join(cast, 'Ann'), await PageMember.join(cast, 'Ben')];
+  await Promise.all([ann.seesMoving('Ben'), ben.seesMoving('Ann')]);
+  await ann.click('share');
+  await ben.seesMoving('Ann', 'screen');
+  await ben.click('share');
+  await ann.seesMoving('Ben', 'screen');
+  const chiara = await PageMember.join(cast, 'Chiara');
+  await Promise.all([chiara.seesMoving('Ann', 'screen'), chiara.seesMoving('Ben', 'screen')]);
+  await ann.click('share-stop');
+  await chiara.seesTiles(1, 'screen');
+  await chiara.seesMoving('Ben', 'screen');
+});
+
 scenario(stage, 'messages and a file arrive', async (cast) => {
   const [ann, ben] = [await PageMember.join(cast, 'Ann'), await PageMember.join(cast, 'Ben')];
   await Promise.all([ann.seesMoving('Ben'), ben.seesMoving('Ann')]);
