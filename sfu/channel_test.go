@@ -76,7 +76,7 @@ func TestMessageBeforeChannel(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t)
 	a := members(r, 2)[0]
-	g := newGhost(r, "g") // takes part in nothing for now
+	g := newGhost(r, "g") // takes part in nothing yet
 	said := []string{`{"type":"chat","data":1}`, `{"type":"chat","data":2}`}
 	eventually(t, "a is offered a connection", func() bool { return a.to("g") != nil })
 	a.to("g").sendText(t, said...)
