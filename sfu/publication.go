@@ -63,15 +63,20 @@ func (p *Plane) moveUplink(pub *publication) {
 }
 
 // sends is the format of what comes, or of what will: the first that both sides
-// named.
+// named. What a track carried on an earlier connector says nothing about this
+// one, and would have it negotiated for ever.
 func (pub *publication) sends(k codec.Kind) (codec.Codec, bool) {
-	if c, ok := pub.tracks[k].Codec(); ok {
-		return c, true
-	}
 	for _, s := range pub.uplink.sections {
-		if s.receiving != nil && s.receiving.kind == k {
-			return s.receiving.formats[0].Codec, true
+		if s.receiving == nil || s.receiving.kind != k {
+			continue
 		}
+		now, ok := pub.tracks[k].Codec()
+		for _, f := range s.receiving.formats {
+			if ok && f.Codec.Matches(now) {
+				return now, true
+			}
+		}
+		return s.receiving.formats[0].Codec, true
 	}
 	return codec.Codec{}, false
 }
