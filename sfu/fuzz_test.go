@@ -98,7 +98,7 @@ func FuzzSignal(f *testing.F) {
 				return idleLink{}
 			})
 		for _, id := range []protocol.MemberID{"a", "b", "c"} {
-			p.Attach(id, nil)
+			p.Attach(id, media.Profile{Stage: true})
 		}
 		p.Drain()
 		for _, step := range steps {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"lectern/sfu/description"
+	"lectern/signaling/media"
 	"lectern/signaling/protocol"
 )
 
@@ -169,7 +170,7 @@ func TestCloseAtOnce(t *testing.T) {
 	for range 20 {
 		p := s.NewPlane(s.log)
 		for id := range 4 {
-			p.Attach(protocol.MemberID('a'+rune(id)), nil)
+			p.Attach(protocol.MemberID('a'+rune(id)), media.Profile{Stage: true})
 		}
 		if err := p.Close(); err != nil {
 			t.Fatal(err)

@@ -97,7 +97,7 @@ func (m *member) own(id protocol.ConnectorID) *connector {
 }
 
 // Attach shows the newcomer to everybody, and everybody to the newcomer.
-func (p *Plane) Attach(id protocol.MemberID, _ []string) {
+func (p *Plane) Attach(id protocol.MemberID, _ media.Profile) {
 	m := &member{id: id, boxes: map[protocol.MemberID]*box{}}
 	m.user = newPublication(m, protocol.StreamUser)
 	present := slices.Clone(p.order)

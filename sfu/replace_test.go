@@ -7,6 +7,7 @@ import (
 
 	"lectern/sfu/description"
 	"lectern/sfu/transport"
+	"lectern/signaling/media"
 	"lectern/signaling/protocol"
 )
 
@@ -21,8 +22,8 @@ func TestLargeConnectorIsReplacedOnce(t *testing.T) {
 			e.opened(transport.Local{Ufrag: "ufrag", Password: "passwordpasswordpassword"}, nil)
 			return idleLink{}
 		})
-	p.Attach("a", nil)
-	p.Attach("b", nil)
+	p.Attach("a", media.Profile{Stage: true})
+	p.Attach("b", media.Profile{Stage: true})
 	answerAll := func() {
 		for _, e := range p.Drain() {
 			if o, ok := e.Msg.(*protocol.RelayedOffer); ok {

@@ -124,7 +124,7 @@ func (r *room) close() {
 func (r *room) join(id protocol.MemberID, take func(protocol.Outgoing)) {
 	r.do(func() {
 		r.members[id] = take
-		r.plane.Attach(id, nil)
+		r.plane.Attach(id, media.Profile{Stage: true})
 	})
 }
 

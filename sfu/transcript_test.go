@@ -117,7 +117,7 @@ func (p *player) play(line string) {
 		time.Sleep(d)
 		synctest.Wait()
 	case words[0] == "join":
-		p.plane.Attach(protocol.MemberID(words[1]), nil)
+		p.plane.Attach(protocol.MemberID(words[1]), media.Profile{Stage: true})
 	case words[0] == "leave":
 		p.plane.Detach(protocol.MemberID(words[1]), nil)
 	case words[0] == "return":

@@ -76,7 +76,7 @@ func New() *Plane {
 }
 
 // Attach asks everybody who is there for an offer to the newcomer.
-func (p *Plane) Attach(id protocol.MemberID, _ []string) {
+func (p *Plane) Attach(id protocol.MemberID, _ media.Profile) {
 	for _, present := range p.order {
 		p.askFor(present, id)
 	}
@@ -351,16 +351,3 @@ func (p *Plane) remember(ref protocol.ConnectorRef) {
 func (p *Plane) hasEnded(id protocol.MemberID, c protocol.ConnectorID) bool {
 	return slices.Contains(p.ended, protocol.ConnectorRef{Connector: c, Member: id})
 }
-
-// Ready is nil: the relay never works in the background.
-func (p *Plane) Ready() <-chan struct{} { return nil }
-
-// Drain gives what is to be sent since the last call.
-func (p *Plane) Drain() []media.Event {
-	out := p.out
-	p.out = nil
-	return out
-}
-
-// Close has nothing to end.
-func (p *Plane) Close() error { return nil }

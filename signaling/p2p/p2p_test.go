@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"lectern/signaling/media"
 	"lectern/signaling/p2p"
 	"lectern/signaling/protocol"
 )
@@ -28,8 +29,8 @@ func TestMessageSizeIsEdited(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const sdp = "v=0\r\na=x a=max-message-size:1073741823\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=max-message-size:%s\r\na=sctp-port:5000\r\n"
 			p := p2p.New()
-			p.Attach("a", nil)
-			p.Attach("b", nil)
+			p.Attach("a", media.Profile{Stage: true})
+			p.Attach("b", media.Profile{Stage: true})
 			p.Drain()
 			d := protocol.Description{Type: "offer", SDP: fmt.Sprintf(sdp, c.in)}
 			if err := p.Signal("a", &protocol.Offer{Connector: "c", Member: "b", StreamType: "user", Offer: d}); err != nil {
@@ -45,7 +46,7 @@ func TestMessageSizeIsEdited(t *testing.T) {
 
 func TestOfferToOneself(t *testing.T) {
 	p := p2p.New()
-	p.Attach("a", nil)
+	p.Attach("a", media.Profile{Stage: true})
 	if p.Signal("a", &protocol.Offer{Connector: "c", Member: "a", StreamType: "user"}) == nil || len(p.Drain()) != 0 {
 		t.Error("an offer to oneself is relayed")
 	}
@@ -55,8 +56,8 @@ func TestOfferToOneself(t *testing.T) {
 // connectors still end properly.
 func TestLedgerIsBounded(t *testing.T) {
 	p := p2p.New()
-	p.Attach("a", nil)
-	p.Attach("b", nil)
+	p.Attach("a", media.Profile{Stage: true})
+	p.Attach("b", media.Profile{Stage: true})
 	const offers = 5000
 	for i := range offers {
 		c := protocol.ConnectorID(fmt.Sprint("c", i))
@@ -78,8 +79,8 @@ func TestLedgerIsBounded(t *testing.T) {
 
 func BenchmarkRelay(b *testing.B) {
 	p := p2p.New()
-	p.Attach("a", nil)
-	p.Attach("b", nil)
+	p.Attach("a", media.Profile{Stage: true})
+	p.Attach("b", media.Profile{Stage: true})
 	o := &protocol.Offer{Connector: "c", Member: "b", StreamType: "user",
 		Offer: protocol.Description{Type: "offer", SDP: strings.Repeat("a=candidate\r\n", 300)}}
 	b.ReportAllocs()

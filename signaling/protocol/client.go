@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Message is what a client sent: *Join, *Reconnect, *Leave, *State, *Ping or a
-// Signal.
+// Message is what a client sent: *Join, *Reconnect, *Leave, *State, *Ping, a
+// Signal, or one of those in capable.go.
 type Message interface {
 	// Event is the name of the message on the wire.
 	Event() string
@@ -35,6 +35,11 @@ type Identity struct {
 
 // Capable reports whether the client asked for the roster events.
 func (i *Identity) Capable() bool { return slices.Contains(i.Capabilities, CapabilityRoster) }
+
+// Downlink reports whether the client takes one connector for all it receives.
+func (i *Identity) Downlink() bool {
+	return i.Capable() && slices.Contains(i.Capabilities, CapabilityDownlink)
+}
 
 // Join enters a room, creating it.
 type Join struct{ Identity }
@@ -97,6 +102,8 @@ type State struct {
 	Video  *bool `json:"video"`
 	Screen *bool `json:"screen"`
 	Hand   *bool `json:"hand"`
+
+	Speaking *bool `json:"speaking"`
 }
 
 // Ping asks for an acknowledgement and nothing else.

@@ -56,7 +56,7 @@ func decode(event string, data []byte) (Message, *Error) {
 	case EventPing:
 		return &Ping{}, nil
 	}
-	return nil, Invalid("event", "is not known", "未知")
+	return decodeCapable(event, data)
 }
 
 // fields is a JSON object whose members are read one by one, so that an error
@@ -156,7 +156,7 @@ func (f *fields) streamType(key string, required bool) StreamType {
 		return ""
 	}
 	s, ok := f.str(key)
-	if ok && !StreamType(s).valid() {
+	if ok && !StreamType(s).valid() && (required || StreamType(s) != StreamDownlink) {
 		f.fail(Invalid(key, `must be "user", "display" or "remoteDisplay"`, `须为 "user"、"display" 或 "remoteDisplay"`))
 	}
 	return StreamType(s)

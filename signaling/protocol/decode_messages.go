@@ -13,10 +13,7 @@ func decodeIdentity(f *fields) Identity {
 		i.Capabilities = f.capabilities()
 	}
 	if f.has("role") {
-		s, ok := f.str("role")
-		if i.Role = Role(s); ok && !i.Role.valid() {
-			f.fail(Invalid("role", `must be "host", "presenter" or "audience"`, `须为 "host"、"presenter" 或 "audience"`))
-		}
+		i.Role = f.role("role")
 	}
 	i.Token = f.token("token")
 	return i
@@ -192,6 +189,8 @@ func decodeState(data []byte) (Message, *Error) {
 		Video:  f.boolean("video"),
 		Screen: f.boolean("screen"),
 		Hand:   f.boolean("hand"),
+
+		Speaking: f.boolean("speaking"),
 	}
 	return m, f.err
 }

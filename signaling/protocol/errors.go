@@ -16,6 +16,8 @@ const (
 	ErrNotInRoom ErrorType = "not-in-room"
 	ErrRoomFull  ErrorType = "room-full"
 	ErrForbidden ErrorType = "forbidden"
+	ErrStageFull ErrorType = "stage-full"
+	ErrLocked    ErrorType = "locked"
 	ErrTooLarge  ErrorType = "too-large"
 	ErrRate      ErrorType = "rate"
 	ErrGone      ErrorType = "gone"
@@ -50,14 +52,18 @@ func ErrorTypes() []ErrorKind {
 			"the room has as many members as it may have"},
 		{ErrForbidden, Text{"You are not allowed to do this", "您没有此操作的权限"}, false,
 			"the role or the token does not allow it"},
+		{ErrStageFull, Text{"The stage is full", "台上人数已满"}, false,
+			"as many members are on stage as may be"},
+		{ErrLocked, Text{"The room is locked", "房间已锁定"}, false,
+			"the host lets nobody else in"},
 		{ErrTooLarge, Text{"The message is too large", "消息过大"}, true,
-			"a frame is over the transport's limit"},
+			"a frame is over the transport's limit, which ends the connection, or a file over the room's, which does not"},
 		{ErrRate, Text{"Too many messages in a short time", "消息过于频繁"}, false,
 			"messages came faster than the limit and were dropped; who goes on is disconnected"},
 		{ErrGone, Text{"This no longer exists", "该对象已不存在"}, false,
 			"the connector named has ended"},
 		{ErrMode, Text{"The room cannot change its mode", "房间无法切换模式"}, false,
-			"a mode was asked for that the room cannot be in"},
+			"a mode was asked for that the room cannot be in, or something that needs the other mode; to a host, without `event`: the room could not change its mode, and why"},
 		{ErrMedia, Text{"Media could not be carried between you and the server", "您与服务器之间无法传输音视频"}, false,
 			"in SFU mode, a connector could not be connected, or failed twice, and was ended; a firewall may forbid media"},
 		{ErrClosing, Text{"The server is shutting down", "服务器正在关闭"}, false,

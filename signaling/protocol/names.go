@@ -50,9 +50,8 @@ const (
 	RoleAudience  Role = "audience"
 )
 
-func (r Role) valid() bool {
-	return r == RoleHost || r == RolePresenter || r == RoleAudience
-}
+// OnStage reports whether members of the role publish.
+func (r Role) OnStage() bool { return r == RoleHost || r == RolePresenter }
 
 // The events, as they are named on the wire.
 const (
@@ -89,6 +88,12 @@ const (
 	minProof          = 16        // characters from which a user id is a secret
 )
 
-// CapabilityRoster is the capability of a client that wants joined and the
-// roster events.
-const CapabilityRoster = "roster"
+// The capabilities a client may name in join and reconnect.
+const (
+	// CapabilityRoster: it wants joined and the events of section 5 of
+	// PROTOCOL.md.
+	CapabilityRoster = "roster"
+	// CapabilityDownlink: in SFU mode it takes one connector for everything it
+	// receives. It counts only together with CapabilityRoster.
+	CapabilityDownlink = "downlink"
+)

@@ -24,6 +24,7 @@ type RelayedOffer struct {
 	Offer      Description `json:"offer"`
 	Member     MemberID    `json:"memberId"`
 	StreamType StreamType  `json:"streamType"`
+	Streams    []Stream    `json:"streams,omitempty"` // of a downlink
 }
 
 // RelayedAnswer is an answer as its addressee sees it: the ids are swapped.
@@ -75,6 +76,8 @@ type Member struct {
 	Screen bool     `json:"screen"`
 	Hand   bool     `json:"hand"`
 	Away   bool     `json:"away"` // its socket is gone; its grace period runs
+
+	Speaking bool `json:"speaking"`
 }
 
 // MemberGone tells capable clients that a member left.
@@ -82,7 +85,8 @@ type MemberGone struct {
 	ID MemberID `json:"memberId"`
 }
 
-// Joined is what a capable client gets for its join or reconnect.
+// Joined is what a capable client gets for its join or reconnect. Members is
+// the stage; the audience is only counted.
 type Joined struct {
 	ID            MemberID       `json:"memberId"`
 	Room          string         `json:"room"`
@@ -96,6 +100,10 @@ type Joined struct {
 	Connectors    []ConnectorRef `json:"connectors,omitempty"` // when resumed
 	GraceMS       int64          `json:"graceMs"`
 	MaxMembers    int            `json:"maxMembers"`
+	Audience      int            `json:"audience"`     // how many listen
+	Stage         int            `json:"stage"`        // how many may be on stage in SFU mode
+	Locked        bool           `json:"locked"`       // nobody else gets in
+	MaxFileBytes  int64          `json:"maxFileBytes"` // of a file in SFU mode
 }
 
 // ConnectorRef is one connector of the addressee, by its own id, and the

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"lectern/signaling/media"
 	"lectern/signaling/protocol"
 )
 
@@ -126,7 +127,7 @@ func (r *Room) add(now time.Time, e Entry, i *protocol.Identity) *Verdict {
 	r.changes = append(r.changes, UserChange{m.user, m.id, +1})
 	v := r.welcome(m, nil, false)
 	r.tellRoster(now, m, m.public())
-	r.plane.Attach(m.id, i.Capabilities)
+	r.plane.Attach(m.id, media.Profile{Stage: true, Events: m.capable, Downlink: i.Downlink()})
 	r.Pump(now)
 	return v
 }

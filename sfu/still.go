@@ -1,0 +1,40 @@
+package sfu
+
+import (
+	"time"
+
+	"lectern/signaling/protocol"
+)
+
+// SetStage changes nothing: in a mesh everybody publishes.
+func (p *Plane) SetStage(protocol.MemberID, bool) {}
+
+// View changes nothing: what a member is sent is the sender's business.
+func (p *Plane) View(protocol.MemberID, []protocol.StreamRef) {}
+
+// Report changes nothing.
+func (p *Plane) Report(protocol.MemberID, *protocol.Report) {}
+
+// Say does nothing: members say it to each other.
+func (p *Plane) Say(protocol.MemberID, *protocol.ChatLine) {}
+
+// Away changes nothing: the connections of a member whose socket is gone may
+// be in the best of health.
+func (p *Plane) Away(protocol.MemberID) {}
+
+// Mode is P2P.
+func (p *Plane) Mode(protocol.MemberID) protocol.Mode { return protocol.ModeSFU }
+
+// SetMode refuses what the relay is not.
+func (p *Plane) SetMode(m protocol.Mode) error {
+	if m == protocol.ModeSFU {
+		return nil
+	}
+	return protocol.NewError(protocol.ErrMode)
+}
+
+// Tick has nothing to do.
+func (p *Plane) Tick(time.Time) {}
+
+// Deadline is never.
+func (p *Plane) Deadline() time.Time { return time.Time{} }
