@@ -6,10 +6,11 @@ import { randomId } from './connector.js';
 import { captureScreen } from './devices.js';
 import { Mesh } from './mesh.js';
 import { SignalError } from './protocol.js';
+import { Requests } from './requests.js';
 import { Socket } from './socket.js';
 import { Watch } from './watch.js';
 
-/** @import {ConnectionStats, DeviceKind, Joined, Notice, Participant, RoomState, RosterEntry} from './types.js' */
+/** @import {ConnectionStats, DeviceKind, Joined, Notice, Participant, Role, RoomState, RosterEntry} from './types.js' */
 /** @import {Devices} from './devices.js' */
 /** @import {Frame} from './protocol.js' */
 
@@ -24,10 +25,11 @@ const NOBODY = Object.freeze({
   camera: null, screen: null, connection: 'connecting', quality: 'good',
 });
 
-export class Room extends EventTarget {
+export class Room extends Requests {
   /** @type {RoomState} */
   state = {
     phase: 'idle', ended: null, link: 'down', downSince: null, room: '', mode: 'p2p', role: 'presenter', maxMembers: 0,
+    stage: 0, audience: 0, locked: false, hands: [], handCount: 0, maxFileBytes: 0,
     self: { ...NOBODY, id: 'self', name: '', self: true, connection: 'connected' }, members: [], messages: [], transfers: [], unread: 0,
   };
 
@@ -52,9 +54,8 @@ export class Room extends EventTarget {
    * @param {typeof WebSocket} [options.WebSocket] for tests
    */
   constructor({ url, devices, WebSocket }) {
-    super();
+    super(new Socket(url, WebSocket));
     this.devices = devices;
-    this.socket = new Socket(url, WebSocket);
     this.mesh = new Mesh(this.socket, {
       changed: () => this.#refresh(),
       message: (connector, message) => this.chat.hear(connector.memberId, message),
@@ -75,9 +76,9 @@ export class Room extends EventTarget {
 
   /**
    * Resolves in the room. Rejects with an error that has a `type`: a word of PROTOCOL.md section 6, or `unreachable`.
-   * @param {{room: string, name: string}} where
+   * @param {{room: string, name: string, role?: Role, token?: string}} where the role is a wish
    */
-  async join({ room, name }) {
+  async join({ room, name, role, token }) {
     Object.assign(this.#identity, { username: name, roomname: room });
     this.#set({ phase: 'joining', room, self: { ...this.state.self, name } });
     const { signal } = this.#leaving;
@@ -90,7 +91,7 @@ export class Room extends EventTarget {
       });
       socket.addEventListener('message', (event) => this.#handle(/** @type {CustomEvent<Frame>} */ (event).detail), { signal });
       this.#syncDevices();
-      await socket.request('join', this.#identity);
+      await socket.request('join', { ...this.#identity, role, token });
     } catch (error) {
       this.#close();
       this.#set({ phase: 'idle' });

@@ -2,7 +2,7 @@
 
 export type Kind = 'audio' | 'video';
 export type DeviceKind = 'audioinput' | 'videoinput' | 'audiooutput';
-export type StreamType = 'user' | 'display' | 'remoteDisplay';
+export type StreamType = 'user' | 'display' | 'remoteDisplay' | 'downlink';
 /** The one of a connector's first negotiation; it never changes. */
 export type Side = 'offer' | 'answer';
 export type Mode = 'p2p' | 'sfu';
@@ -33,20 +33,42 @@ export interface Participant {
 export interface RoomState {
   readonly phase: 'idle' | 'joining' | 'joined' | 'ended';
   /** Why it is over. */
-  readonly ended: 'left' | 'removed' | 'elsewhere' | 'repeat' | 'room-full' | 'closed' | null;
+  readonly ended: 'left' | 'removed' | 'elsewhere' | 'repeat' | 'room-full' | 'locked' | 'room-closed' | 'closed' | null;
   readonly link: 'up' | 'down';
   /** Milliseconds since 1970. */
   readonly downSince: number | null;
   readonly room: string;
   readonly mode: Mode;
+  /** In the audience one sends nothing, and is seen by nobody. */
   readonly role: Role;
   /** 0: no limit. */
   readonly maxMembers: number;
+  /** How many may be on stage in SFU mode; 0: no limit. */
+  readonly stage: number;
+  /** How many listen. */
+  readonly audience: number;
+  /** Nobody else gets in. */
+  readonly locked: boolean;
+  /** The longest raised first; only a host is told. */
+  readonly hands: readonly Hand[];
+  /** May be more than are listed. */
+  readonly handCount: number;
+  /** Of one file; 0: no limit. */
+  readonly maxFileBytes: number;
   readonly self: Participant;
+  /** The others on stage. */
   readonly members: readonly Participant[];
   readonly messages: readonly ChatMessage[];
   readonly transfers: readonly Transfer[];
   readonly unread: number;
+}
+
+export interface Hand {
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+  /** Milliseconds since 1970. */
+  readonly since: number;
 }
 
 export interface ChatMessage {
@@ -77,8 +99,15 @@ export interface Transfer {
 }
 
 export interface Notice {
-  readonly kind: 'joined' | 'left' | 'hand' | 'share-started' | 'share-stopped' | 'away' | 'back' | 'error';
+  /** 'stage', 'audience', 'host': where one is oneself now. */
+  readonly kind: 'joined' | 'left' | 'hand' | 'share-started' | 'share-stopped' | 'away' | 'back' | 'error'
+    | 'stage' | 'audience' | 'host' | 'muted' | 'mode' | 'locked' | 'unlocked';
   readonly name?: string;
+  /** Name of who did it, where it is known. */
+  readonly by?: string;
+  /** What was muted. */
+  readonly media?: Kind;
+  readonly mode?: Mode;
   /** Of an error: a word of PROTOCOL.md section 6. */
   readonly type?: string;
 }
@@ -128,6 +157,7 @@ export interface Measurement {
 }
 
 export interface ConnectionStats extends Measurement {
+  /** 'self': what one sends to the server, for everybody. */
   readonly memberId: string;
   readonly name: string;
   readonly stream: 'user' | 'screen';
@@ -140,14 +170,18 @@ export interface Tracks { readonly audio: MediaStreamTrack | null; readonly vide
 /** A member as the server tells of it. */
 export interface RosterEntry {
   memberId: string; username: string; role: Role;
-  audio: boolean | null; video: boolean | null; screen: boolean; hand: boolean; away: boolean;
+  audio: boolean | null; video: boolean | null; screen: boolean; hand: boolean; away: boolean; speaking?: boolean;
 }
 
 export interface Joined {
   memberId: string; room: string; mode: Mode; role: Role; members: RosterEntry[];
   iceServers: RTCIceServer[]; resumeToken: string; resumed: boolean; maxMembers: number;
   connectors?: { connectorId: string; memberId: string }[];
+  audience?: number; stage?: number; locked?: boolean; maxFileBytes?: number;
 }
+
+/** Whose a media stream of a downlink is. */
+export interface StreamOwner { streamId: string; memberId: string; streamType: 'user' | 'display' }
 
 /** A message of the data channel, or of `reconnect` and `reconnectWork`. */
 export interface PeerMessage { type: string; data?: any }

@@ -1,0 +1,69 @@
+// What one may ask of the server in a room. Each resolves when it is done, and rejects with a SignalError.
+
+/** @import {Kind, Mode, Role} from './types.js' */
+/** @import {Socket} from './socket.js' */
+
+/** @typedef {{id: string, stream: 'user' | 'screen'}} StreamRef a picture of a member */
+
+const VIEW_MS = 250;
+
+export class Requests extends EventTarget {
+  /** @type {readonly StreamRef[]} */
+  #hidden = [];
+  #shown = true;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #due;
+
+  /** @param {Socket} socket */
+  constructor(socket) {
+    super();
+    this.socket = socket;
+  }
+
+  /**
+   * Hosts only, as all up to `setMode`.
+   * @param {string} id
+   * @param {Role} role
+   */
+  setRole(id, role) { return this.socket.request('role', { memberId: id, role }); }
+
+  /** @param {string} id */
+  removeMember(id) { return this.socket.request('remove', { memberId: id }); }
+
+  /**
+   * Its person may turn it on again.
+   * @param {string} id
+   * @param {Kind} kind
+   */
+  muteMember(id, kind) { return this.socket.request('mute', { memberId: id, kind }); }
+
+  /** @param {boolean} on nobody else gets in */
+  setLocked(on) { return this.socket.request('lock', { locked: on }); }
+
+  /** Resolves when the change has begun. @param {Mode} mode */
+  setMode(mode) { return this.socket.request('mode', { mode }); }
+
+  /** From the stage into the audience. */
+  stepDown() { return this.socket.request('role', { role: 'audience' }); }
+
+  /** How many listen; it comes into the state. */
+  askAudience() { return this.socket.request('audience', {}); }
+
+  /**
+   * The pictures that are not shown: they are not sent then. Replaces what was said before.
+   * @param {readonly StreamRef[]} refs
+   */
+  setHidden(refs) {
+    this.#hidden = refs;
+    this.#due ??= setTimeout(() => this.view(), VIEW_MS);
+  }
+
+  /** Says again what is not shown, where anything is or was. */
+  view() {
+    clearTimeout(this.#due);
+    this.#due = undefined;
+    if (this.#shown && this.#hidden.length === 0) return;
+    this.#shown = this.#hidden.length === 0;
+    this.socket.send('view', { hidden: this.#hidden.map(({ id, stream }) => ({ memberId: id, streamType: stream === 'screen' ? 'display' : 'user' })) });
+  }
+}
