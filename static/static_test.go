@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
-	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -70,62 +69,41 @@ func TestFS(t *testing.T) {
 	}
 }
 
-var stringWithSigns = regexp.MustCompile(`"[^"\n]*([{};]|/\*)[^"\n]*"`)
-
-// TestStripping holds what stripJS takes for granted of the sources, and that
-// lines keep their numbers.
-func TestStripping(t *testing.T) {
+// TestShrinking holds that every source is one that can be shrunk, and that what
+// others name in a module is still there.
+func TestShrinking(t *testing.T) {
+	exported := regexp.MustCompile(`(?m)^export (?:async )?(?:function|class|const) (\w+)`)
 	each(t, sources, func(name string, src []byte) {
-		strip := strippers[path.Ext(name)]
-		if strip == nil {
+		out, err := fs.ReadFile(Files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out) == 0 || len(out) > len(src) {
+			t.Errorf("%s: %d bytes of %d", name, len(out), len(src))
+		}
+		if path.Ext(name) != ".js" {
 			return
 		}
-		out := strip(src)
-		if path.Ext(name) == ".css" {
-			if found := stringWithSigns.Find(src); found != nil || bytes.Contains(src, []byte("url(")) {
-				t.Errorf("%s: a string or an address that would change: %s", name, found)
-			}
-			return
-		}
-		if bytes.Count(out, []byte("\n")) != bytes.Count(src, []byte("\n")) {
-			t.Errorf("%s: lines have moved", name)
-		}
-		if bytes.Contains(out, []byte("/**")) {
-			t.Errorf("%s: a comment is left", name)
-		}
-		for i, line := range strings.Split(string(out), "\n") {
-			if strings.Count(line, "`")%2 != 0 {
-				t.Errorf("%s:%d: a template goes over the line's end, or a comment began in a string", name, i+1)
-			}
-		}
-		for i, line := range strings.Split(string(src), "\n") {
-			starts := []int{strings.Index(line, "/**")}
-			if at := lineComment.FindStringIndex(line); at != nil {
-				starts = append(starts, at[0])
-			}
-			for _, at := range starts {
-				for _, quote := range []string{"'", `"`, "`"} {
-					if at >= 0 && strings.Count(line[:at], quote)%2 != 0 {
-						t.Errorf("%s:%d: a string contains the start of a comment", name, i+1)
-					}
-				}
+		for _, m := range exported.FindAllSubmatch(src, -1) {
+			if !regexp.MustCompile(`export (?:async )?(?:function|class|const) ` + string(m[1]) + `\b|export\{[^}]*\b` + string(m[1]) + `\b`).Match(out) {
+				t.Errorf("%s: %s is not exported", name, m[1])
 			}
 		}
 	})
 }
 
-func TestStripCSS(t *testing.T) {
-	const src = "/* What. */\n\na:hover, b {\n  color: var(--x);\n  margin: 0 1px;\n}\n@media (min-width: 3px) { c > d { top: 0; } }\n"
-	const want = "a:hover, b{color:var(--x);margin:0 1px}@media (min-width: 3px){c > d{top:0}}"
-	if got := string(stripCSS([]byte(src))); got != want {
-		t.Errorf("got %q, want %q", got, want)
+func TestShrink(t *testing.T) {
+	for _, c := range []struct{ name, src, want string }{
+		{"a.css", "/* What. */\n\na:hover, b {\n  color: var(--x);\n  margin: 0 1px;\n}\n@media (min-width: 3px) { c > d { top: 0; } }\n", "a:hover,b{color:var(--x);margin:0 1px}@media(min-width:3px){c>d{top:0}}"},
+		{"a.js", "// Why.\nimport x from 'y'; // Why.\n\n/**\n * @param {number} number\n */\nexport function f(number) {\n  const url = g('http://a // b');\n  return url + number + x;\n}\n", `import x from"y";export function f(e){const t=g("http://a // b");return t+e+x}`},
+		{"a.svg", "<svg>\n  <path/>\n</svg>", "<svg>\n<path/>\n</svg>"},
+	} {
+		got, err := shrinkers[path.Ext(c.name)]([]byte(c.src))
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: got %q, %v, want %q", c.name, got, err, c.want)
+		}
 	}
-}
-
-func TestStripJS(t *testing.T) {
-	const src = "// Why.\nimport x from 'y'; // Why.\n\n/**\n * @param {number} n\n */\nexport function f(n) {\n  const u = /** @type {string} */ (g('http://a'));\n}\n"
-	const want = "\nimport x from 'y';\n\n\n\n\nexport function f(n) {\nconst u = (g('http://a'));\n}\n"
-	if got := string(stripJS([]byte(src))); got != want {
-		t.Errorf("got %q, want %q", got, want)
+	if _, err := shrinkJS([]byte("function {")); err == nil {
+		t.Error("no error for what is no script")
 	}
 }
