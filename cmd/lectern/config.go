@@ -23,8 +23,13 @@ import (
 type Config struct {
 	Listen       string
 	Mode         string
-	Grace        time.Duration
+	P2PMax       int
+	P2PReturn    time.Duration
+	Stage        int
 	MaxMembers   int
+	MaxFile      int // MB
+	AdminToken   secret
+	Grace        time.Duration
 	PingInterval time.Duration
 	PingTimeout  time.Duration
 	Origins      []string
@@ -44,8 +49,12 @@ func Default() Config {
 	return Config{
 		Listen:       ":3000",
 		Mode:         "auto",
+		P2PMax:       4,
+		P2PReturn:    2 * time.Minute,
+		Stage:        16,
+		MaxMembers:   1000,
+		MaxFile:      100,
 		Grace:        15 * time.Second,
-		MaxMembers:   100,
 		RTCPort:      7882,
 		PingInterval: 25 * time.Second,
 		PingTimeout:  20 * time.Second,
@@ -54,6 +63,24 @@ func Default() Config {
 		LogFormat:    "text",
 	}
 }
+
+// secret is a setting that is never shown: printed or logged, it is a row of
+// dots.
+type secret string
+
+// String implements fmt.Stringer.
+func (s secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "•••"
+}
+
+// GoString implements fmt.GoStringer.
+func (s secret) GoString() string { return s.String() }
+
+// MarshalText implements encoding.TextMarshaler, which loggers and JSON go by.
+func (s secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // keyError names the setting at fault and what it may be.
 type keyError struct{ key, problem string }
@@ -86,6 +113,9 @@ func (c Config) Validate() error {
 		}
 	}
 	if err := c.validateNumbers(); err != nil {
+		return err
+	}
+	if err := c.validateToken(); err != nil {
 		return err
 	}
 	if _, err := conn.ParseOrigins(c.Origins); err != nil {
@@ -124,11 +154,44 @@ func (c Config) validateNumbers() error {
 			return bad(s.key, "%v is out of range: it is %v to %v", s.value, s.lo, s.hi)
 		}
 	}
+	if r := c.P2PReturn; r != 0 && (r < time.Second || r > 24*time.Hour) {
+		return bad("p2p-return", "%v is out of range: it is 1s to 24h0m0s, or 0 for never", r)
+	}
+	type limit struct {
+		key           string
+		value, lo, hi int
+	}
+	for _, l := range []limit{
+		{"p2p-max", c.P2PMax, 2, 16},
+		{"stage", c.Stage, 1, 64},
+		{"max-file", c.MaxFile, 1, 10_000},
+	} {
+		if l.value < l.lo || l.value > l.hi {
+			return bad(l.key, "%d is out of range: it is %d to %d", l.value, l.lo, l.hi)
+		}
+	}
 	if c.MaxMembers < 0 || c.MaxMembers > 100_000 {
 		return bad("max-members", "%d is out of range: it is 1 to 100000, or 0 for no limit", c.MaxMembers)
 	}
 	if c.RTCPort < 0 || c.RTCPort > 65535 {
 		return bad("rtc-port", "%d is not a port: it is 1 to 65535, or 0 for any free one", c.RTCPort)
+	}
+	return nil
+}
+
+// validateToken holds the admin's token to what fits into a header (RFC 6750
+// section 2.1) and is long enough not to be guessed. It never repeats it.
+func (c Config) validateToken() error {
+	const least, most = 16, 256
+	t := string(c.AdminToken)
+	if t == "" {
+		return nil
+	}
+	if len(t) < least || len(t) > most {
+		return bad("admin-token", "it has %d characters, and must have %d to %d: openssl rand -hex 24 makes a good one", len(t), least, most)
+	}
+	if strings.ContainsFunc(t, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return bad("admin-token", "it has characters other than printable ASCII without spaces, which no HTTP client could send")
 	}
 	return nil
 }

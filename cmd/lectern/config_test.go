@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"log/slog"
 	"reflect"
 	"strings"
 	"testing"
@@ -79,6 +81,19 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{name: "range", args: []string{"--grace", "2h"}, want: "--grace: 2h0m0s is out of range: it is 0s to 1h0m0s"},
 		{name: "number", args: []string{"--max-members", "many"}, want: `--max-members: "many" is not a whole number`},
 		{name: "negative", yaml: "max-members: -1", want: "c.yaml:1: max-members: -1 is out of range: it is 1 to 100000, or 0 for no limit"},
+		{name: "p2p-max few", args: []string{"--p2p-max", "1"}, want: "--p2p-max: 1 is out of range: it is 2 to 16"},
+		{name: "p2p-max many", args: []string{"--p2p-max", "17"}, want: "--p2p-max: 17 is out of range: it is 2 to 16"},
+		{name: "p2p-return short", env: "LECTERN_P2P_RETURN=1ms", want: "LECTERN_P2P_RETURN: 1ms is out of range: it is 1s to 24h0m0s, or 0 for never"},
+		{name: "p2p-return long", args: []string{"--p2p-return", "25h"}, want: "--p2p-return: 25h0m0s is out of range: it is 1s to 24h0m0s, or 0 for never"},
+		{name: "p2p-return negative", args: []string{"--p2p-return=-5s"}, want: "--p2p-return: -5s is out of range: it is 1s to 24h0m0s, or 0 for never"},
+		{name: "no stage", args: []string{"--stage", "0"}, want: "--stage: 0 is out of range: it is 1 to 64"},
+		{name: "large stage", yaml: "stage: 65", want: "c.yaml:1: stage: 65 is out of range: it is 1 to 64"},
+		{name: "no file", args: []string{"--max-file", "0"}, want: "--max-file: 0 is out of range: it is 1 to 10000"},
+		{name: "large file", args: []string{"--max-file", "10001"}, want: "--max-file: 10001 is out of range: it is 1 to 10000"},
+		{name: "many members", args: []string{"--max-members", "100001"}, want: "--max-members: 100001 is out of range: it is 1 to 100000, or 0 for no limit"},
+		{name: "short token", env: "LECTERN_ADMIN_TOKEN=0123456789abcde", want: "LECTERN_ADMIN_TOKEN: it has 15 characters, and must have 16 to 256: openssl rand -hex 24 makes a good one"},
+		{name: "token with a space", yaml: "admin-token: 0123456789 abcdef", want: "c.yaml:1: admin-token: it has characters other than printable ASCII without spaces, which no HTTP client could send"},
+		{name: "token twice", args: []string{"--admin-token", "0123456789abcdef", "--admin-token", "0123456789abcdef"}, want: "--admin-token: it is given 2 times and can be set once"},
 		{name: "origin", args: []string{"--origins", "example.org"}, want: `--origins: "example.org" is not an origin: write http://host, https://host:port, https://*.host or *`},
 		{name: "ice", args: []string{"--ice-server", "http://x"}, want: "--ice-server: an ICE server does not begin with stun:, stuns:, turn: or turns:; write stun:host:port or turn:user:secret@host:port?transport=udp"},
 		{name: "tls files", args: []string{"--tls", "files", "--tls-cert", "a"}, want: "--tls: files needs both tls-cert and tls-key"},
@@ -90,7 +105,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{name: "yaml deep", yaml: "origins: {a: b}", want: "c.yaml:1: origins: it must be a text or a list of texts"},
 		{name: "yaml deeper", yaml: "origins: [[a]]", want: "c.yaml:1: origins: its items must be plain text"},
 		{name: "yaml not a map", yaml: "- a", want: "c.yaml:1: it must be lines of the form name: value"},
-		{name: "no file", args: []string{"--config", "none.yaml"}, want: "config: open none.yaml: file does not exist"},
+		{name: "no such file", args: []string{"--config", "none.yaml"}, want: "config: open none.yaml: file does not exist"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -106,6 +121,39 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	}
 	if _, _, err := readConfig([]string{"--config", "c.yaml"}, nil, files(map[string]string{"c.yaml": "\t{"})); err == nil {
 		t.Error("a file that is no YAML passed")
+	}
+}
+
+func TestBoundsAreIncluded(t *testing.T) {
+	for _, args := range []string{
+		"--p2p-max 2", "--p2p-max 16", "--p2p-return 0", "--p2p-return 1s", "--p2p-return 24h", "--stage 1", "--stage 64",
+		"--max-file 1", "--max-file 10000", "--max-members 0", "--max-members 100000",
+		"--admin-token 0123456789abcdef", "--admin-token " + strings.Repeat("~", 256),
+	} {
+		if _, _, err := readConfig(strings.Fields(args), nil, files(nil)); err != nil {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
+func TestTheAdminTokenIsNeverShown(t *testing.T) {
+	const token = "0123456789abcdef"
+	c, _, err := readConfig(nil, []string{"LECTERN_ADMIN_TOKEN=" + token}, files(nil))
+	if err != nil || string(c.AdminToken) != token {
+		t.Fatalf("got %v, %v", err, c.AdminToken == token)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v %+v %#v %s %q", c, c, c, c.AdminToken, c.AdminToken)
+	slog.New(slog.NewTextHandler(&b, nil)).Info("settings", "all", c, "token", c.AdminToken)
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("settings", "all", c, "token", c.AdminToken)
+	for _, s := range settings() {
+		b.WriteString(s.get(c))
+	}
+	if strings.Contains(b.String(), token) || !strings.Contains(b.String(), "•••") {
+		t.Errorf("it is shown: %s", b.String())
+	}
+	if Default().AdminToken.String() != "" {
+		t.Error("no token is shown as one")
 	}
 }
 

@@ -41,12 +41,25 @@ func settings() []setting {
 		text("listen", "ADDRESS", "Address and port to serve on; without a host, on all addresses.",
 			func(c *Config) *string { return &c.Listen }),
 		text("mode", "auto|p2p|sfu", "What carries the media. p2p: the clients connect to each other. "+
-			"sfu: each client sends once, to the server, which forwards. auto: the server's choice, which is p2p in this build.",
+			"sfu: each client sends once, to the server, which forwards. auto: a room begins as p2p, and the server takes over "+
+			"while people talk once it has more than p2p-max members or an audience, or its clients cannot carry it.",
 			func(c *Config) *string { return &c.Mode }),
+		integer("p2p-max", "With mode=auto, the most members whose clients connect to each other; 2 to 16.",
+			func(c *Config) *int { return &c.P2PMax }),
+		duration("p2p-return", "With mode=auto, how long a room must have been down to two members before their clients connect to "+
+			"each other again, if they can do so unnoticed, as those of the page can. 0 means never.",
+			func(c *Config) *time.Duration { return &c.P2PReturn }),
+		integer("stage", "The most members on stage in a room of mode=auto or sfu, 1 to 64; who comes when it is full listens.",
+			func(c *Config) *int { return &c.Stage }),
+		integer("max-members", "The most members in one room, stage and audience; 0 means no limit.",
+			func(c *Config) *int { return &c.MaxMembers }),
+		integer("max-file", "The largest file that the server passes on in chat, in MB of 1048576 bytes. Files between the clients have no limit.",
+			func(c *Config) *int { return &c.MaxFile }),
+		hidden("admin-token", "TOKEN", "What a program must know to run rooms over HTTP, at /api/rooms: at least 16 characters. Other users "+
+			"of the machine can read a flag, so set it by the environment or the file. Default: none, and no such API.",
+			func(c *Config) *secret { return &c.AdminToken }),
 		duration("grace", "How long a member whose connection dropped keeps its place.",
 			func(c *Config) *time.Duration { return &c.Grace }),
-		integer("max-members", "The most members in one room; 0 means no limit.",
-			func(c *Config) *int { return &c.MaxMembers }),
 		duration("ping-interval", "Time between two heartbeats of a connection.",
 			func(c *Config) *time.Duration { return &c.PingInterval }),
 		duration("ping-timeout", "How long a client may take to answer a heartbeat.",
@@ -58,7 +71,7 @@ func settings() []setting {
 			"turn:user:secret@host:port?transport=udp (also stuns:, turns:; percent-encode : @ and , in user and secret). "+
 			"Default: none, which is enough in one network; across the internet clients need at least STUN.",
 			func(c *Config) *[]string { return &c.ICEServers }),
-		integer("rtc-port", "UDP port for all media of mode=sfu; 0 takes any free one.",
+		integer("rtc-port", "UDP port for all media of mode=auto and sfu; 0 takes any free one. With auto, another one is taken if it is in use.",
 			func(c *Config) *int { return &c.RTCPort }),
 		list("rtc-ip", "ADDRESS", "IP address that clients are told for media, instead of those of this machine's "+
 			"interfaces: the public one where NAT maps it one to one. May be both an IPv4 and an IPv6 one.",
@@ -94,6 +107,17 @@ func text(name, arg, help string, at func(*Config) *string) setting {
 			return err
 		},
 		get: func(c Config) string { return *at(&c) },
+	}
+}
+
+func hidden(name, arg, help string, at func(*Config) *secret) setting {
+	return setting{name: name, arg: arg, help: help,
+		set: func(c *Config, values []string) error {
+			v, err := single(values)
+			*at(c) = secret(v)
+			return err
+		},
+		get: func(c Config) string { return at(&c).String() },
 	}
 }
 
