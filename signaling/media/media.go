@@ -136,6 +136,7 @@ type Event struct {
 type Said struct {
 	From     protocol.MemberID
 	ID, Text string
+	Clock    string // as in protocol.Say
 }
 
 // Lost says that a connector of a member could not be connected, or failed for

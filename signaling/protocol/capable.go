@@ -60,6 +60,9 @@ type SetMode struct{ Mode Mode }
 type Say struct {
 	ID   string // made by the client; the same line said twice has the same
 	Text string
+	// Clock is the time of day at the sender as existing clients show it,
+	// "15:04:05"; empty if the client did not say.
+	Clock string
 }
 
 // StreamRef names one stream of a member.
@@ -148,6 +151,9 @@ type ChatLine struct {
 	Name   string   `json:"username"`
 	At     int64    `json:"at"` // milliseconds since 1970, by the server's clock
 	Text   string   `json:"text"`
+
+	// Clock is as in Say. Capable clients have At.
+	Clock string `json:"-"`
 }
 
 // History is what was said before the client came, oldest first, at most

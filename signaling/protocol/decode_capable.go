@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"time"
 	"unicode/utf8"
 )
 
@@ -26,7 +27,7 @@ func decodeCapable(event string, data []byte) (Message, *Error) {
 	case EventMode:
 		m = &SetMode{Mode: Mode(f.word("mode", string(ModeP2P), string(ModeSFU)))}
 	case EventChat:
-		m = &Say{ID: f.id("id"), Text: f.text("text")}
+		m = &Say{ID: f.id("id"), Text: f.text("text"), Clock: f.clock("HHmmss")}
 	case EventView:
 		m = &View{Hidden: f.hidden("hidden")}
 	case EventReport:
@@ -73,6 +74,24 @@ func (f *fields) text(key string) string {
 		f.fail(Invalid(key, "must have 1 to 20000 characters", "须为 1 到 20000 个字符"))
 	}
 	return s
+}
+
+// clock reads a time of day that may be absent.
+func (f *fields) clock(key string) string {
+	if !f.has(key) {
+		return ""
+	}
+	s, ok := f.str(key)
+	if ok && !IsClock(s) {
+		f.fail(Invalid(key, `must be a time of day such as "15:04:05"`, `须为形如 "15:04:05" 的时刻`))
+	}
+	return s
+}
+
+// IsClock reports whether a text is a time of day as existing clients say it.
+func IsClock(s string) bool {
+	_, err := time.Parse(time.TimeOnly, s)
+	return err == nil && len(s) == len(time.TimeOnly)
 }
 
 // hidden reads a list of streams.
