@@ -151,10 +151,9 @@ func pageFiles() fs.FS { return static.Files }
 func (s *server) roomSettings() room.Settings {
 	return room.Settings{
 		Grace:      s.cfg.Grace,
-		MaxMembers: s.cfg.MaxMembers,
+		Policy:     room.Policy{Mode: string(s.mode()), MaxMembers: s.cfg.MaxMembers},
 		ICEServers: s.cfg.iceServers(),
 		Version:    buildVersion(),
-		Mode:       s.mode(),
 		NewPlane:   s.newPlane,
 		NewToken:   rand.Text,
 	}
@@ -167,7 +166,7 @@ func (s *server) mode() protocol.Mode {
 	return protocol.ModeP2P
 }
 
-func (s *server) newPlane() media.Plane {
+func (s *server) newPlane(string, room.Policy) media.Plane {
 	if s.sfu != nil {
 		return s.sfu.NewPlane(s.log)
 	}

@@ -86,8 +86,8 @@ func inBubble(t *testing.T, o conn.Options, run func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		tokens := 0
 		hub := room.NewHub(room.Settings{
-			Grace: 15 * time.Second, MaxMembers: 100, Version: "test",
-			NewPlane: func() media.Plane { return p2p.New() },
+			Grace: 15 * time.Second, Policy: room.Policy{MaxMembers: 100}, Version: "test",
+			NewPlane: func(string, room.Policy) media.Plane { return p2p.New() },
 			NewToken: func() string { tokens++; return fmt.Sprint("token", tokens) },
 		}, slog.New(slog.DiscardHandler))
 		run(t, &world{t, hub, conn.NewServer(hub, o)})
@@ -130,7 +130,7 @@ func TestJoinElsewhereLeavesFirst(t *testing.T) {
 		fb.take()
 		a.Event("join", who("ann", "r2"), nil)
 		same(t, "bob is told that ann left", fb.take(), `leave {"connectorId":"c2","memberId":"A"}`)
-		if n := w.hub.Rooms(); n != 2 {
+		if n := w.hub.RoomCount(); n != 2 {
 			t.Errorf("there are %d rooms, want 2", n)
 		}
 		b.Event("icecandidate", []byte(`{"remoteConnectorId":"x","memberId":"A","candidate":{"candidate":""}}`), nil)
@@ -167,7 +167,7 @@ func TestRefusedElsewhereStays(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if n := w.hub.Rooms(); n != 2 {
+		if n := w.hub.RoomCount(); n != 2 {
 			t.Errorf("there are %d rooms, want 2", n)
 		}
 		for _, c := range []*conn.Conn{a, b, c} {
@@ -183,12 +183,12 @@ func TestEmptyRoomIsGoneAtOnce(t *testing.T) {
 			a.Event("join", who("ann", fmt.Sprint("room", i)), nil)
 		}
 		synctest.Wait()
-		if n := w.hub.Rooms(); n != 1 {
+		if n := w.hub.RoomCount(); n != 1 {
 			t.Errorf("after 1,000 joins of other rooms there are %d, want 1", n)
 		}
 		a.Event("leave", []byte(`[]`), nil)
 		synctest.Wait()
-		if n := w.hub.Rooms(); n != 0 {
+		if n := w.hub.RoomCount(); n != 0 {
 			t.Errorf("after the leave there are %d rooms, want none", n)
 		}
 		a.Closed(true)
@@ -206,8 +206,8 @@ func TestGraceKeepsTheName(t *testing.T) {
 		}
 		time.Sleep(2 * time.Millisecond)
 		synctest.Wait()
-		if is, _ := w.hub.HasName(t.Context(), "r", "ann"); is || w.hub.Rooms() != 0 {
-			t.Errorf("after the grace period the name is taken: %v, rooms: %d", is, w.hub.Rooms())
+		if is, _ := w.hub.HasName(t.Context(), "r", "ann"); is || w.hub.RoomCount() != 0 {
+			t.Errorf("after the grace period the name is taken: %v, rooms: %d", is, w.hub.RoomCount())
 		}
 	})
 }
@@ -265,8 +265,8 @@ func TestKnownIDInAnotherRoom(t *testing.T) {
 			t.Errorf("it is answered by %q, want invalid", got)
 		}
 		synctest.Wait()
-		if is, _ := w.hub.HasName(t.Context(), "r1", "ann"); !is || w.hub.Rooms() != 1 {
-			t.Errorf("the member was touched: name %v, rooms %d", is, w.hub.Rooms())
+		if is, _ := w.hub.HasName(t.Context(), "r1", "ann"); !is || w.hub.RoomCount() != 1 {
+			t.Errorf("the member was touched: name %v, rooms %d", is, w.hub.RoomCount())
 		}
 		if closed, kicked := fa.ended(); closed+kicked != "" {
 			t.Errorf("its socket was ended: %q %q", closed, kicked)

@@ -36,6 +36,10 @@ func (r *Room) verdict(s SocketID, v *Verdict) {
 	r.out = append(r.out, Outbound{Socket: s, Verdict: v})
 }
 
+// refuseClosed answers a socket that came too late: the hub then makes a new
+// room for it.
+func (r *Room) refuseClosed(s SocketID) { r.verdict(s, &Verdict{Err: ErrClosed}) }
+
 func (r *Room) refuse(s SocketID, e *protocol.Error) { r.verdict(s, &Verdict{Err: e}) }
 
 // join makes a member of a socket. Joining again as the same user is a no-op;
@@ -51,7 +55,7 @@ func (r *Room) join(now time.Time, e Entry, i *protocol.Identity) *Verdict {
 	if mine != nil {
 		r.remove(now, mine, nil)
 	}
-	if r.settings.MaxMembers > 0 && len(r.order) >= r.settings.MaxMembers {
+	if r.policy.MaxMembers > 0 && len(r.order) >= r.policy.MaxMembers {
 		return &Verdict{Err: protocol.NewError(protocol.ErrRoomFull), Stray: e.Held}
 	}
 	if r.byID[protocol.MemberID(e.Socket)] != nil {

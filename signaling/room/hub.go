@@ -21,9 +21,10 @@ type Hub struct {
 
 	mu sync.Mutex
 	// Guarded by mu. Nothing is called while it is held.
-	loops  map[string]*Loop
-	users  map[protocol.UserID]map[string]int // in which rooms a user id is a member's
-	closed bool
+	loops   map[string]*Loop
+	created map[string]created
+	users   map[protocol.UserID]map[string]int // in which rooms a user id is a member's
+	closed  bool
 }
 
 // NewHub makes a hub without rooms.
@@ -31,8 +32,9 @@ func NewHub(s Settings, log *slog.Logger) *Hub {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Hub{
 		settings: s, log: log, ctx: ctx, cancel: cancel,
-		loops: map[string]*Loop{},
-		users: map[protocol.UserID]map[string]int{},
+		loops:   map[string]*Loop{},
+		created: map[string]created{},
+		users:   map[protocol.UserID]map[string]int{},
 	}
 }
 
@@ -91,7 +93,11 @@ func (h *Hub) acquire(i *protocol.Identity) (l *Loop, elsewhere bool) {
 	}
 	l = h.loops[i.Room]
 	if l == nil {
-		l = newLoop(h, i.Room)
+		c, made := h.created[i.Room]
+		if !made {
+			c = created{policy: Policy{}.over(h.settings.Policy), at: time.Now()}
+		}
+		l = newLoop(h, i.Room, c)
 		h.loops[i.Room] = l
 		h.running.Add(1)
 		go l.run(h.ctx)
@@ -171,27 +177,18 @@ func (h *Hub) HasName(ctx context.Context, room, name string) (bool, error) {
 	if l == nil {
 		return false, nil
 	}
-	found := make(chan bool, 1)
-	req := request{work: func(time.Time) { found <- l.room.HasName(name) }}
-	select {
-	case l.inbox <- req:
-	case <-l.done:
+	var is bool
+	switch err := l.ask(ctx, func(time.Time) { is = l.room.HasName(name) }); {
+	case errors.Is(err, ErrClosed):
 		return false, nil
-	case <-ctx.Done():
-		return false, ctx.Err()
+	case err != nil:
+		return false, err
 	}
-	select {
-	case is := <-found:
-		return is, nil
-	case <-l.done:
-		return false, nil
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
+	return is, nil
 }
 
-// Rooms gives the number of rooms.
-func (h *Hub) Rooms() int {
+// RoomCount gives the number of rooms with members.
+func (h *Hub) RoomCount() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.loops)

@@ -47,6 +47,7 @@ type Loop struct {
 	room    *Room
 	sockets map[SocketID]Outbox       // of members and of those who wait for a verdict
 	waiting map[SocketID]chan Verdict // capacity 1 each
+	closed  bool                      // by the operator: nobody gets in any more
 }
 
 // request is a piece of work for the loop. reply, if not nil, is closed when
@@ -56,14 +57,14 @@ type request struct {
 	reply chan struct{}
 }
 
-func newLoop(h *Hub, name string) *Loop {
+func newLoop(h *Hub, name string, c created) *Loop {
 	return &Loop{
 		hub: h, name: name,
 		log:     h.log.With("room", name),
 		inbox:   make(chan request),
 		poke:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
-		room:    New(name, h.settings),
+		room:    New(name, h.settings, c.policy, c.at),
 		sockets: map[SocketID]Outbox{},
 		waiting: map[SocketID]chan Verdict{},
 	}
@@ -224,6 +225,27 @@ func (l *Loop) do(work func(now time.Time)) error {
 	}
 }
 
+// ask is do for a caller who does not wait for ever: after an error of ctx the
+// work may still be done.
+func (l *Loop) ask(ctx context.Context, work func(now time.Time)) error {
+	req := request{work: work, reply: make(chan struct{})}
+	select {
+	case l.inbox <- req:
+	case <-l.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-req.reply:
+		return nil
+	case <-l.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // post has the loop work, and waits only until it has begun.
 func (l *Loop) post(work func(now time.Time)) {
 	select {
@@ -238,6 +260,10 @@ func (l *Loop) enter(box Outbox, e Entry) Verdict {
 	err := l.do(func(now time.Time) {
 		l.sockets[e.Socket] = box
 		l.waiting[e.Socket] = reply
+		if l.closed {
+			l.room.refuseClosed(e.Socket)
+			return
+		}
 		l.room.Enter(now, e)
 	})
 	if err != nil {

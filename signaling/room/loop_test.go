@@ -59,13 +59,13 @@ func (b *box) count(event string) int {
 	return b.got[event]
 }
 
-func hub(plane func() media.Plane) *room.Hub {
+func hub(plane func(string, room.Policy) media.Plane) *room.Hub {
 	return room.NewHub(room.Settings{
 		Grace: 15 * time.Second, NewPlane: plane, NewToken: func() string { return "t" },
 	}, slog.New(slog.DiscardHandler))
 }
 
-func relay() media.Plane { return p2p.New() }
+func relay(string, room.Policy) media.Plane { return p2p.New() }
 
 func entry(b *box, name, roomname string) room.Entry {
 	return room.Entry{Socket: b.id, Msg: &protocol.Join{Identity: protocol.Identity{
@@ -80,7 +80,7 @@ func (b brittle) Signal(protocol.MemberID, protocol.Signal) error { panic("britt
 
 func TestPanicEndsOneRoomOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := hub(func() media.Plane { return brittle{relay()} })
+		h := hub(func(n string, p room.Policy) media.Plane { return brittle{relay(n, p)} })
 		a, b := newBox("A"), newBox("B")
 		bad, _ := h.Enter(a, entry(a, "ann", "bad"))
 		good, _ := h.Enter(b, entry(b, "bob", "good"))
@@ -103,7 +103,7 @@ func TestPanicEndsOneRoomOnly(t *testing.T) {
 		seat.Leave(&protocol.Leave{})
 		good.Leave(&protocol.Leave{})
 		synctest.Wait()
-		if n := h.Rooms(); n != 0 {
+		if n := h.RoomCount(); n != 0 {
 			t.Errorf("%d rooms are left", n)
 		}
 		h.Close()
@@ -177,7 +177,7 @@ func TestStorm(t *testing.T) {
 		all.Wait()
 		time.Sleep(16 * time.Second) // the grace of the last ones
 		synctest.Wait()
-		if n := h.Rooms(); n != 0 {
+		if n := h.RoomCount(); n != 0 {
 			t.Errorf("%d rooms are left", n)
 		}
 		h.Close()

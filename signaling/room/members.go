@@ -31,6 +31,7 @@ type member struct {
 	role    protocol.Role
 	capable bool
 	token   string // proves a returning capable client; secret
+	joined  time.Time
 
 	// Of the present socket.
 
@@ -114,7 +115,7 @@ func (r *Room) add(now time.Time, e Entry, i *protocol.Identity) *Verdict {
 	m := &member{
 		id: protocol.MemberID(e.Socket), user: i.User, name: i.Name,
 		role: protocol.RolePresenter, capable: i.Capable(),
-		socket: e.Socket, addr: e.Addr,
+		socket: e.Socket, addr: e.Addr, joined: now,
 	}
 	if len(r.order) == 0 {
 		m.role = protocol.RoleHost
@@ -140,11 +141,12 @@ func (r *Room) welcome(m *member, refs []protocol.ConnectorRef, resumed bool) *V
 		return v
 	}
 	j := &protocol.Joined{
-		ID: m.id, Room: r.name, Mode: r.mode, Role: m.role,
+		ID: m.id, Room: r.name, Mode: r.plane.Mode(m.id), Role: m.role,
 		Members: []protocol.Member{}, ICEServers: r.settings.ICEServers,
 		ResumeToken: m.token, ServerVersion: r.settings.Version,
 		Resumed: resumed, Connectors: refs,
-		GraceMS: r.settings.Grace.Milliseconds(), MaxMembers: r.settings.MaxMembers,
+		GraceMS: r.settings.Grace.Milliseconds(), MaxMembers: r.policy.MaxMembers,
+		Stage: r.policy.Stage, MaxFileBytes: r.settings.MaxFileBytes,
 	}
 	if j.ICEServers == nil {
 		j.ICEServers = []protocol.ICEServer{}

@@ -16,14 +16,15 @@ type SocketID string
 // Settings are what all rooms of a server share. They are not changed after
 // the first room is made.
 type Settings struct {
-	Grace      time.Duration // how long a member without a socket stays; 0: not at all
-	MaxMembers int           // per room; 0: no limit
-	ICEServers []protocol.ICEServer
-	Version    string
-	Mode       protocol.Mode // that of the planes NewPlane makes; empty: P2P
+	Grace        time.Duration // how long a member without a socket stays; 0: not at all
+	Policy       Policy        // the server's; its MaxMembers 0 means no limit
+	MaxFileBytes int64         // of a file in SFU mode; 0: no limit
+	ICEServers   []protocol.ICEServer
+	Version      string
+	TokenKey     []byte // HMAC key of role tokens; nil: there are none, and any is refused
 
-	// NewPlane makes the plane of a new room.
-	NewPlane func() media.Plane
+	// NewPlane makes the plane of a new room; p is complete.
+	NewPlane func(name string, p Policy) media.Plane
 	// NewToken makes an unguessable resume token.
 	NewToken func() string
 }
@@ -40,6 +41,8 @@ const rosterPause = 200 * time.Millisecond
 type Room struct {
 	name     string
 	settings Settings
+	policy   Policy // complete
+	created  time.Time
 	plane    media.Plane
 	mode     protocol.Mode
 
@@ -87,14 +90,13 @@ type UserChange struct {
 	Delta  int
 }
 
-// New makes an empty room.
-func New(name string, s Settings) *Room {
-	mode := s.Mode
-	if mode == "" {
-		mode = protocol.ModeP2P
-	}
+// New makes an empty room. What p leaves open is the server's.
+func New(name string, s Settings, p Policy, created time.Time) *Room {
+	p = p.over(s.Policy)
+	plane := s.NewPlane(name, p)
 	return &Room{
-		name: name, settings: s, plane: s.NewPlane(), mode: mode,
+		name: name, settings: s, policy: p, created: created,
+		plane: plane, mode: plane.Mode(""),
 		byID:    map[protocol.MemberID]*member{},
 		byName:  map[string]*member{},
 		sockets: map[SocketID]*member{},

@@ -74,8 +74,8 @@ func replay(t *testing.T, script string) string {
 		addr: map[room.SocketID]string{}, held: map[room.SocketID][]protocol.Message{},
 	}
 	p.settings = room.Settings{
-		Grace: 15 * time.Second, MaxMembers: 100, Version: "test",
-		NewPlane: func() media.Plane { return p2p.New() },
+		Grace: 15 * time.Second, Policy: room.Policy{MaxMembers: 100}, Version: "test",
+		NewPlane: func(string, room.Policy) media.Plane { return p2p.New() },
 		NewToken: func() string { p.tokens++; return fmt.Sprintf("token%d", p.tokens) },
 	}
 	for line := range strings.Lines(script) {
@@ -99,7 +99,7 @@ func (p *player) step(line string) {
 		return
 	}
 	if p.room == nil {
-		p.room = room.New("r", p.settings)
+		p.room = room.New("r", p.settings, room.Policy{}, p.now)
 	}
 	switch {
 	case words[0] == "addr":
@@ -136,7 +136,7 @@ func (p *player) set(key, value string) {
 		}
 		p.settings.Grace = d
 	case "max":
-		if _, err := fmt.Sscan(value, &p.settings.MaxMembers); err != nil {
+		if _, err := fmt.Sscan(value, &p.settings.Policy.MaxMembers); err != nil {
 			p.t.Fatal(err)
 		}
 	}

@@ -30,7 +30,7 @@ type server struct {
 func serve(t *testing.T, o Options) *server {
 	hub := room.NewHub(room.Settings{
 		Grace:    time.Minute,
-		NewPlane: func() media.Plane { return p2p.New() },
+		NewPlane: func(string, room.Policy) media.Plane { return p2p.New() },
 		NewToken: func() string { return "token" },
 	}, slog.New(slog.DiscardHandler))
 	return start(t, New(conn.NewServer(hub, conn.Options{}), o), hub.Close)

@@ -22,7 +22,7 @@ import (
 // -cpu 1 it gives a lower bound for one core.
 func BenchmarkRelay(b *testing.B) {
 	hub := room.NewHub(room.Settings{
-		NewPlane: func() media.Plane { return p2p.New() }, NewToken: func() string { return "token" },
+		NewPlane: func(string, room.Policy) media.Plane { return p2p.New() }, NewToken: func() string { return "token" },
 	}, slog.New(slog.DiscardHandler))
 	h := wsjson.New(conn.NewServer(hub, conn.Options{Rate: 1 << 30, Burst: 1 << 30}), wsjson.Options{})
 	web := httptest.NewServer(h)

@@ -32,7 +32,7 @@ type server struct {
 
 func serve(t *testing.T, o wsjson.Options, s room.Settings) *server {
 	t.Helper()
-	s.NewPlane = func() media.Plane { return p2p.New() }
+	s.NewPlane = func(string, room.Policy) media.Plane { return p2p.New() }
 	s.NewToken = func() string { return "token" }
 	if s.Grace == 0 {
 		s.Grace = time.Minute
@@ -168,7 +168,7 @@ func TestRefusalKeepsTheConnection(t *testing.T) {
 func TestShutdownTellsAndComesBack(t *testing.T) {
 	s := room.Settings{
 		Grace:    time.Minute,
-		NewPlane: func() media.Plane { return p2p.New() }, NewToken: func() string { return "t" },
+		NewPlane: func(string, room.Policy) media.Plane { return p2p.New() }, NewToken: func() string { return "t" },
 	}
 	hub := room.NewHub(s, slog.New(slog.DiscardHandler))
 	h := wsjson.New(conn.NewServer(hub, conn.Options{}), wsjson.Options{})
