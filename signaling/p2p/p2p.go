@@ -45,10 +45,20 @@ type pair struct {
 	offerer, answerer protocol.MemberID
 	offered, answered protocol.ConnectorID // answered is empty until the answer
 	streamType        protocol.StreamType
+
+	// What the two clients said last of its state; empty: nothing.
+	offererSays, answererSays string
 }
 
-// other is the far side of a pair as one of its members sees it, and that
-// member's own connector.
+func (p *pair) state(of protocol.MemberID) string {
+	if of == p.offerer {
+		return p.offererSays
+	}
+	return p.answererSays
+}
+
+// side is a pair as one of its members sees it: its own connector, the far
+// one, and the member there.
 func (p *pair) side(of protocol.MemberID) (own, other protocol.ConnectorID, who protocol.MemberID) {
 	if of == p.offerer {
 		return p.offered, p.answered, p.answerer
@@ -65,20 +75,27 @@ type Plane struct {
 	pairs map[protocol.MemberID][]*pair
 	asks  map[ask]int             // getOffers that no offer has followed yet
 	ended []protocol.ConnectorRef // connectors of members who left, oldest first
-	out   []media.Event
+	// sharers were said to share a screen when they were attached.
+	sharers map[protocol.MemberID]bool
+	out     []media.Event
 }
 
 var _ media.Plane = (*Plane)(nil)
 
 // New makes the plane of one room.
 func New() *Plane {
-	return &Plane{pairs: map[protocol.MemberID][]*pair{}, asks: map[ask]int{}}
+	return &Plane{
+		pairs: map[protocol.MemberID][]*pair{}, asks: map[ask]int{}, sharers: map[protocol.MemberID]bool{},
+	}
 }
 
 // Attach asks everybody who is there for an offer to the newcomer.
-func (p *Plane) Attach(id protocol.MemberID, _ media.Profile) {
+func (p *Plane) Attach(id protocol.MemberID, profile media.Profile) {
 	for _, present := range p.order {
-		p.askFor(present, id)
+		p.meet(present, id, profile)
+	}
+	if profile.Shares {
+		p.sharers[id] = true
 	}
 	p.order = append(p.order, id)
 	p.pairs[id] = nil
@@ -338,6 +355,7 @@ func (p *Plane) Detach(id protocol.MemberID, named []protocol.LeaveItem) {
 		}
 	}
 	delete(p.pairs, id)
+	delete(p.sharers, id)
 	p.order = slices.DeleteFunc(p.order, func(m protocol.MemberID) bool { return m == id })
 }
 

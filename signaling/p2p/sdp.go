@@ -45,3 +45,11 @@ func sized(d protocol.Description) protocol.Description {
 	d.SDP = b.String()
 	return d
 }
+
+// Firefox reports whether a client's description looks like Firefox's: by its
+// name in the o= line, or by a message size limit that needs the edit above.
+// Two existing clients with such a limit cannot talk to each other for long:
+// they renegotiate over their data channel, where nobody edits it.
+func Firefox(d protocol.Description) bool {
+	return strings.HasPrefix(d.SDP, "o=mozilla") || strings.Contains(d.SDP, "\no=mozilla") || sized(d).SDP != d.SDP
+}

@@ -13,9 +13,6 @@ func (p *Plane) SetStage(protocol.MemberID, bool) {}
 // View changes nothing: what a member is sent is the sender's business.
 func (p *Plane) View(protocol.MemberID, []protocol.StreamRef) {}
 
-// Report changes nothing.
-func (p *Plane) Report(protocol.MemberID, *protocol.Report) {}
-
 // Say does nothing: members say it to each other.
 func (p *Plane) Say(protocol.MemberID, *protocol.ChatLine) {}
 
