@@ -138,13 +138,17 @@ func (c *connector) choose(k description.Kind) {
 			continue
 		}
 		takes := s.theirs.Direction.Receives() && !s.theirs.Rejected
-		if takes && (chosen == nil || s.plays) {
+		if takes && (chosen == nil || s.source != nil) {
 			chosen = s
 		}
 	}
 	for _, s := range c.sections {
-		if s.kind == k {
-			s.plays = s == chosen
+		switch {
+		case s.kind != k:
+		case s == chosen:
+			s.source = c.source
+		default:
+			s.source = nil
 		}
 	}
 }
@@ -157,10 +161,10 @@ func (c *connector) stop(s *section) {
 
 func (c *connector) answerSection(s *section, k codec.Kind, theirs *description.Section) description.Section {
 	uplink := c.publishes()
-	s.sends = s.plays && c.source.active[k] && theirs.Direction.Receives()
+	s.sends = s.source != nil && s.source.active[k] && theirs.Direction.Receives()
 	s.takes = uplink != nil && theirs.Direction.Sends()
 	all := c.formatsFor(k, nil)
-	c.member.learn(k, all, codecsOf(description.Negotiate(*theirs, all)))
+	c.plane.learn(c.member, k, all, codecsOf(description.Negotiate(*theirs, all)))
 	s.formats = description.Negotiate(*theirs, c.formatsFor(k, uplink))
 	if theirs.Rejected || len(s.formats) == 0 {
 		c.stop(s)

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,22 +21,30 @@ var (
 	errBoxSlow   = errors.New("sfu: the other member takes nothing")
 )
 
-// box holds what one member has said to another and the other has not got yet,
-// in order. It outlives the connectors at both ends. When it is full, the
-// sender's data channel is not read, which slows that client down on that
-// channel and nobody else; a receiver that takes nothing for boxPatience loses
-// what waits, and its connection is taken for dead.
+// box holds what was said to one member and it has not got yet, in order. It
+// outlives the connectors at both ends. When it is full, a sender's data channel
+// is not read, which slows that client down on that channel and nobody else; a
+// receiver that takes nothing for boxPatience loses what waits, and its
+// connection is taken for dead.
 type box struct {
 	space chan struct{} // readable when something was taken; capacity 1
 	ended chan struct{}
+	// steady: who takes goes on taking when another one could. Set before use.
+	steady bool
 
 	mu sync.Mutex
 	// Guarded by mu.
 	items  [][]byte
 	bytes  int
 	closed bool
-	taker  any    // who takes at present; nil if nobody does
-	wake   func() // tells it that something waits
+	takers []taker // in the order they came
+}
+
+// taker is one that can take what waits. Only one does at a time, so that the
+// order holds: the last one to come, or in a steady box the first.
+type taker struct {
+	who  any
+	wake func() // tells it that something waits
 }
 
 func newBox() *box { return &box{space: make(chan struct{}, 1), ended: make(chan struct{})} }
@@ -83,14 +92,34 @@ func (b *box) tryPush(data []byte) (full bool, wake func(), err error) {
 	}
 	b.items = append(b.items, append([]byte(nil), data...))
 	b.bytes += len(data)
-	return false, b.wake, nil
+	return false, b.active().wake, nil
 }
 
-// pop takes the oldest message, nil if there is none.
-func (b *box) pop() []byte {
+// put adds data, if there is room for it. It does not wait.
+func (b *box) put(data []byte) bool {
+	full, wake, err := b.tryPush(data)
+	if wake != nil {
+		wake()
+	}
+	return !full && err == nil
+}
+
+// active is who takes now; b.mu is held.
+func (b *box) active() taker {
+	switch {
+	case len(b.takers) == 0:
+		return taker{}
+	case b.steady:
+		return b.takers[0]
+	}
+	return b.takers[len(b.takers)-1]
+}
+
+// pop takes the oldest message, nil if there is none for who.
+func (b *box) pop(who any) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.items) == 0 {
+	if len(b.items) == 0 || b.active().who != who {
 		return nil
 	}
 	data := b.items[0]
@@ -111,10 +140,11 @@ func (b *box) signal() {
 	}
 }
 
-func (b *box) empty() bool {
+// waits reports whether there is a message for who.
+func (b *box) waits(who any) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.items) == 0
+	return len(b.items) > 0 && b.active().who == who
 }
 
 // clear throws away what waits.
@@ -125,19 +155,27 @@ func (b *box) clear() {
 	b.signal()
 }
 
-// take makes taker the one that is told, by wake, when something waits.
-func (b *box) take(taker any, wake func()) {
+// take adds one that can take. wake tells it that something waits.
+func (b *box) take(who any, wake func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.taker, b.wake = taker, wake
+	if !b.closed {
+		b.takers = append(b.takers, taker{who, wake})
+	}
 }
 
-// untake ends that, unless another one takes by now.
-func (b *box) untake(taker any) {
+// untake ends that; another one may go on.
+func (b *box) untake(who any) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.taker == taker {
-		b.taker, b.wake = nil, nil
+	var wake func()
+	was := b.active().who
+	b.takers = slices.DeleteFunc(b.takers, func(t taker) bool { return t.who == who })
+	if now := b.active(); now.who != was && len(b.items) > 0 {
+		wake = now.wake
+	}
+	b.mu.Unlock()
+	if wake != nil {
+		wake()
 	}
 }
 
@@ -148,6 +186,6 @@ func (b *box) close() {
 		return
 	}
 	b.closed, b.items, b.bytes = true, nil, 0
-	b.taker, b.wake = nil, nil
+	b.takers = nil
 	close(b.ended)
 }

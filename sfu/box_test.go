@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,9 +28,9 @@ func TestBoxKeepsOrder(t *testing.T) {
 		}
 	})
 	for i := 0; i < count; {
-		data := b.pop()
+		data := b.pop(t)
 		if data == nil {
-			if b.empty() {
+			if !b.waits(t) {
 				select {
 				case <-woken:
 				case <-time.After(20 * time.Second):
@@ -52,7 +53,7 @@ func TestBoxCopies(t *testing.T) {
 		t.Fatal(err)
 	}
 	copy(data, "two")
-	if got := b.pop(); string(got) != "one" {
+	if got := b.pop(nil); string(got) != "one" {
 		t.Errorf("got %q, the sender's buffer", got)
 	}
 }
@@ -77,7 +78,7 @@ func TestBoxBound(t *testing.T) {
 		if want := boxLimit / len(piece); pushed != want || b.bytes > boxLimit {
 			t.Errorf("%d pieces, %d bytes, want %d pieces", pushed, b.bytes, want)
 		}
-		b.pop()
+		b.pop(nil)
 		synctest.Wait()
 		if want := boxLimit/len(piece) + 1; pushed != want {
 			t.Errorf("%d pieces after one was taken, want %d", pushed, want)
@@ -99,7 +100,7 @@ func TestBoxTakesOneLargeMessage(t *testing.T) {
 	if full, _, _ := b.tryPush([]byte("y")); !full {
 		t.Error("takes more than its bound")
 	}
-	if got := b.pop(); len(got) != len(large) || b.bytes != 0 {
+	if got := b.pop(nil); len(got) != len(large) || b.bytes != 0 {
 		t.Errorf("got %d bytes, %d left", len(got), b.bytes)
 	}
 }
@@ -138,7 +139,7 @@ func TestBoxPatienceWithSlowReceiver(t *testing.T) {
 		for range 4 {
 			time.Sleep(boxPatience - time.Second)
 			synctest.Wait()
-			b.pop()
+			b.pop(nil)
 		}
 		if err := <-result; err != nil {
 			t.Errorf("a receiver that takes something every %v: %v", boxPatience-time.Second, err)
@@ -171,7 +172,7 @@ func TestBoxCloseWakesPushers(t *testing.T) {
 		if err := b.push([]byte("x"), nil); !errors.Is(err, errBoxClosed) {
 			t.Errorf("a push after close: %v", err)
 		}
-		if b.pop() != nil || b.bytes != 0 {
+		if b.pop(nil) != nil || b.bytes != 0 {
 			t.Error("a closed box keeps what waited")
 		}
 	})
@@ -190,5 +191,32 @@ func TestBoxTaker(t *testing.T) {
 	_ = b.push([]byte("x"), nil)
 	if len(woken) != 1 || woken[0] != "new" {
 		t.Errorf("woken: %v, want the new one once", woken)
+	}
+}
+
+// Chat goes on over the connector it went over, so that it keeps its order, and
+// moves when that one ends.
+func TestBoxSteady(t *testing.T) {
+	b := newBox()
+	b.steady = true
+	var woken []string
+	wake := func(name string) func() { return func() { woken = append(woken, name) } }
+	b.take("first", wake("first"))
+	b.take("second", wake("second"))
+	if !b.put([]byte("x")) || !b.put([]byte("y")) {
+		t.Fatal("an empty box takes nothing")
+	}
+	if b.pop("second") != nil || b.waits("second") {
+		t.Error("the second takes what is the first one's to take")
+	}
+	if got := b.pop("first"); string(got) != "x" {
+		t.Errorf("the first takes %q", got)
+	}
+	b.untake("first")
+	if got := b.pop("second"); string(got) != "y" {
+		t.Errorf("the second takes %q after the first", got)
+	}
+	if want := []string{"first", "first", "second"}; !slices.Equal(woken, want) {
+		t.Errorf("woken %v, want %v", woken, want)
 	}
 }

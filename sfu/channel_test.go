@@ -49,25 +49,88 @@ func gets(t testing.TB, c, from *client, want []string) {
 	}
 }
 
-func TestMessages(t *testing.T) {
+// header announces a file of so many pieces.
+func header(name string, pieces int) string {
+	return fmt.Sprintf(`{"type":"chat","data":{"id":"%s","isSelf":true,"username":"u","HHmmss":"10:00:00","type":"file","fileInfo":{"name":"f","size":"1MB","type":"","url":"","FQ":%d}}}`, name, pieces)
+}
+
+// line is a line of chat as an existing client says it.
+func line(id, text string) string {
+	return fmt.Sprintf(`{"type":"chat","data":{"id":"%s","isSelf":true,"username":"u","HHmmss":"10:00:00","type":"text","text":"%s"}}`, id, text)
+}
+
+// reads waits until the client has read just these lines.
+func reads(t testing.TB, c *client, want ...string) {
+	t.Helper()
+	texts := func() (list []string) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, l := range c.lines {
+			list = append(list, l.Text)
+		}
+		return list
+	}
+	eventually(t, fmt.Sprintf("%s reads %d lines", c.id, len(want)), func() bool { return len(texts()) >= len(want) }, func() string { return fmt.Sprint(texts()) })
+	if got := texts(); !slices.Equal(got, want) {
+		t.Errorf("%s reads %q, want %q", c.id, got, want)
+	}
+}
+
+func TestFiles(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t)
 	list := members(r, 3)
 	a, b, c := list[0], list[1], list[2]
 	var file [2][]string // 3 MB each
-	for i := range 13 {
-		file[0] = append(file[0], piece("of a", i), fmt.Sprintf(`{"type":"chat","data":{"text":"a %d"}}`, i))
-		file[1] = append(file[1], piece("of b", i), fmt.Sprintf(`{"type":"chat","data":{"text":"b %d"}}`, i))
+	for i, name := range []string{"of a", "of b"} {
+		file[i] = []string{header(name, 13)}
+		for n := range 13 {
+			file[i] = append(file[i], piece(name, n))
+		}
 	}
 	a.to("b").sendText(t, file[0]...)
 	b.to("a").sendText(t, file[1]...)
-	chat := []string{`{"type":"chat","data":{"text":"你好 \u0000 <b>"}}`, `{"type":"chat"}`}
-	c.to("a").sendText(t, chat...)
+	c.to("a").sendText(t, piece("never begun", 0), header("z", 1), piece("z", 0), piece("z", 1))
 	gets(t, b, a, file[0])
 	gets(t, a, b, file[1])
-	gets(t, a, c, chat)
+	gets(t, a, c, []string{header("z", 1), piece("z", 0)})
 	if got := slices.Concat(b.heard("c"), c.heard("a"), c.heard("b")); len(got) > 0 {
 		t.Errorf("%d messages went to others", len(got))
+	}
+}
+
+// A file that is too large is refused by its header, and nothing of it goes on.
+func TestFileTooLarge(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t)
+	r.server.maxFile = 1 << 20
+	list := members(r, 2)
+	a, b := list[0], list[1]
+	a.to("b").sendText(t, header("large", 100), piece("large", 0), header("small", 1), piece("small", 0))
+	gets(t, b, a, []string{header("small", 1), piece("small", 0)})
+	eventually(t, "a is told", func() bool { return slices.Contains(a.refusals(), protocol.ErrTooLarge) })
+}
+
+// An existing client says a line on each of its connectors; everybody reads it
+// once, and in order.
+func TestChat(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t)
+	list := members(r, 3)
+	var want []string
+	for i := range 50 {
+		text := fmt.Sprintf("你好 %d <b>", i)
+		want = append(want, text)
+		for _, other := range list[1:] {
+			list[0].to(other.id).sendText(t, line(fmt.Sprint(i), text))
+		}
+	}
+	list[0].to("b").sendText(t, `{"type":"chat"}`, `{"type":"chat","data":1}`, line("", "no id"), line("x", ""))
+	reads(t, list[1], want...)
+	reads(t, list[2], want...)
+	reads(t, list[0])
+	if l := list[1].lines[0]; l.Username != "a" || l.Clock != "10:00:00" || !l.IsSelf {
+		t.Errorf("the line reads %+v", l)
 	}
 }
 
@@ -77,22 +140,27 @@ func TestMessageBeforeChannel(t *testing.T) {
 	r := newRoom(t)
 	a := members(r, 2)[0]
 	g := newGhost(r, "g") // takes part in nothing yet
-	said := []string{`{"type":"chat","data":1}`, `{"type":"chat","data":2}`}
 	eventually(t, "a is offered a connection", func() bool { return a.to("g") != nil })
-	a.to("g").sendText(t, said...)
+	a.to("g").sendText(t, line("1", "one"), header("f", 0))
 	eventually(t, "it waits", func() (ok bool) {
 		r.do(func() {
-			b := r.plane.members["g"].boxes["a"]
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			ok = len(b.items) == 2
+			m := r.plane.members["g"]
+			for _, b := range []*box{m.lines, m.boxes["a"]} {
+				b.mu.Lock()
+				ok = len(b.items) == 1
+				b.mu.Unlock()
+				if !ok {
+					return
+				}
+			}
 		})
 		return ok
 	})
 	// The device is allowed at last: the same member answers in earnest.
 	late := attachClient(r, "g")
 	g.handTo(late)
-	gets(t, late, a, said)
+	gets(t, late, a, []string{header("f", 0)})
+	reads(t, late, "one")
 }
 
 // A receiver that reads nothing costs what its box and its channel hold, and
@@ -105,7 +173,7 @@ func TestReceiverThatDoesNotRead(t *testing.T) {
 	b := newClient(r, "b", func(c *client) { c.hold = map[protocol.MemberID]<-chan struct{}{"a": hold} })
 	c := newClient(r, "c")
 	meet(t, []*client{a, c})
-	var flood []string
+	flood := []string{header("x", 40)}
 	for i := range 40 { // 10 MB
 		flood = append(flood, piece("x", i))
 	}
@@ -119,8 +187,8 @@ func TestReceiverThatDoesNotRead(t *testing.T) {
 		})
 		return n
 	}
-	eventually(t, "the box is full", func() bool { return waits() > boxLimit-len(flood[0]) }, func() string { return fmt.Sprint(waits()) })
-	chat := []string{`{"type":"chat","data":"from a"}`, piece("y", 0)}
+	eventually(t, "the box is full", func() bool { return waits() > boxLimit-len(flood[1]) }, func() string { return fmt.Sprint(waits()) })
+	chat := []string{header("y", 1), piece("y", 0)}
 	a.to("c").sendText(t, chat...)
 	c.to("a").sendText(t, chat...)
 	c.to("b").sendText(t, chat...)

@@ -3,6 +3,7 @@ package sfu
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,7 +41,9 @@ type client struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	all   []*leg // that there ever were
-	talk  map[protocol.MemberID][]string
+	talk  map[protocol.MemberID][]string // files
+	lines []chatData
+	wrong []protocol.ErrorType // what it was told it did wrong
 	plis  []time.Time
 	fault []error
 }
@@ -132,6 +135,13 @@ func (c *client) close() {
 	c.busy.Wait()
 }
 
+// refusals are what it was told it did wrong.
+func (c *client) refusals() []protocol.ErrorType {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.wrong)
+}
+
 // leave has it leave the room, and end.
 func (c *client) leave() {
 	c.room.leave(c.id)
@@ -220,7 +230,12 @@ func (c *client) take(m protocol.Outgoing) {
 			c.signal(&protocol.ReconnectWork{Type: protocol.EventAnswer, Answer: &answer, Connector: l.id, Member: l.member})
 		}
 	case *protocol.ErrorMessage:
-		c.fail(protocol.NewError(m.Type))
+		c.mu.Lock()
+		c.wrong = append(c.wrong, m.Type)
+		c.mu.Unlock()
+		if m.Type != protocol.ErrTooLarge && m.Type != protocol.ErrForbidden {
+			c.fail(protocol.NewError(m.Type))
+		}
 	}
 }
 
@@ -351,6 +366,13 @@ func (l *leg) hear(text []byte) {
 	switch m.Type {
 	case typeChat, typeFile:
 		c.mu.Lock()
+		if m.Type == typeChat && !isFile(m.Data) {
+			var line chatData
+			c.must(json.Unmarshal(m.Data, &line))
+			c.lines = append(c.lines, line)
+			c.mu.Unlock()
+			return
+		}
 		c.talk[l.member] = append(c.talk[l.member], string(text))
 		c.mu.Unlock()
 	default:

@@ -8,6 +8,7 @@ import (
 	"lectern/sfu/codec"
 	"lectern/sfu/description"
 	"lectern/sfu/transport"
+	"lectern/signaling/media"
 	"lectern/signaling/protocol"
 )
 
@@ -50,8 +51,10 @@ type connector struct {
 	member   *member              // at whose client it is
 	plays    protocol.MemberID    // whom the client thinks is at the other end
 	stream   protocol.StreamType
-	offers   bool         // the server is the one that offers on it
-	source   *publication // what it plays; nil: nothing
+	offers   bool           // the server is the one that offers on it
+	source   *publication   // what it plays; nil: nothing, or it is a downlink
+	sources  []*publication // what a downlink plays
+	files    *outlet        // where the files go that come over it
 	link     link
 	replaces *connector // ended when this one is connected
 	// replacement is the one that replaces it; nil: none.
@@ -92,8 +95,8 @@ type section struct {
 	mid  string
 
 	// What is wanted.
-	plays bool // it is the one that carries the source's track of its kind
-	recv  bool // the client may send on it, if the connector is an uplink
+	source *publication // whose track of its kind it carries; nil: nobody's
+	recv   bool         // the client may send on it, if the connector is an uplink
 
 	// What the last description of ours said.
 	sends, takes bool
@@ -101,6 +104,7 @@ type section struct {
 
 	// What is going on.
 	playing   *playing   // nil: nothing is sent
+	begun     bool       // something of what plays was sent
 	receiving *receiving // nil: what comes is not for us
 	ssrc, rtx uint32
 	theirs    description.Section // the client's last word, where it offers
@@ -118,7 +122,7 @@ const (
 func newConnector(p *Plane, at *member, plays protocol.MemberID, stream protocol.StreamType) *connector {
 	return &connector{
 		plane: p, id: protocol.ConnectorID(rand.Text()), member: at, plays: plays, stream: stream,
-		session: randomSession(), offers: true,
+		session: randomSession(), offers: true, files: &outlet{},
 		done: make(chan struct{}), gate: make(chan struct{}, maxControl),
 	}
 }
@@ -180,7 +184,7 @@ func (c *connector) opened(l transport.Local, err error) {
 			c.takeOffer(d, c.restartsBy)
 			return
 		case c.ready:
-			c.offerRestart()
+			c.offerOverSocket()
 			return
 		}
 		c.ready = true
@@ -235,6 +239,7 @@ func (c *connector) becomeConnected() {
 			c.plane.tellGone(old)
 		}
 	}
+	c.plane.dropPlaceholder(c)
 }
 
 // fail makes another connector in the place of one that is of no use any more,
@@ -342,7 +347,10 @@ func (p *Plane) replace(c *connector) {
 		return
 	}
 	n := p.newConnector(c.member, c.plays, c.stream)
-	n.source, n.attempt = c.source, c.attempt
+	n.source, n.sources, n.attempt = c.source, c.sources, c.attempt
+	if c.member.down == c {
+		c.member.down = n
+	}
 	if pub := c.member.user; pub.uplink == c {
 		pub.uplink = n
 	}
@@ -363,9 +371,11 @@ func (p *Plane) replace(c *connector) {
 func (p *Plane) giveUp(c *connector) {
 	p.end(c)
 	p.tellGone(c)
-	p.send(c.member.id, mediaFailed())
+	p.refuse(c.member.id, protocol.NewError(protocol.ErrMedia))
+	p.out = append(p.out, media.Event{Lost: &media.Lost{Member: c.member.id, Why: "a connection failed twice"}})
 }
 
-// mediaFailed says that the client's network does not let media through. The
-// plane does not know the client's language.
-func mediaFailed() *protocol.ErrorMessage { return protocol.NewError(protocol.ErrMedia).Message("") }
+// refuse tells a member what went wrong.
+func (p *Plane) refuse(to protocol.MemberID, err *protocol.Error) {
+	p.out = append(p.out, media.Event{To: to, Err: err})
+}

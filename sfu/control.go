@@ -35,6 +35,20 @@ func (c *connector) control(m message) {
 	})
 }
 
+// refused tells the client that its file is not taken. Like control it waits
+// for the plane, so that a flood of files is no flood of answers.
+func (c *connector) refused(t protocol.ErrorType) {
+	select {
+	case c.gate <- struct{}{}:
+	case <-c.done:
+		return
+	}
+	c.later(func() {
+		<-c.gate
+		c.plane.refuse(c.member.id, protocol.NewError(t))
+	})
+}
+
 // take handles a message of negotiation. What makes no sense is not worth more
 // than a line in the log: the data channel has no way to say so.
 func (c *connector) take(m message) {
@@ -48,6 +62,8 @@ func (c *connector) take(m message) {
 		c.wanted(m.Data)
 	case typeClose:
 		err = c.plane.closed(c, m.Data)
+	case typeChat:
+		c.plane.said(c.member, m.Data)
 	default:
 		return // a type that later clients may have
 	}

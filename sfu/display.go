@@ -11,9 +11,13 @@ import (
 // takeDisplay accepts a screen. The client offers it once for each member it
 // sees; it is taken once, and the other connections carry nothing but their
 // data channels, which have to open or the client fails when it stops sharing.
-func (p *Plane) takeDisplay(m, other *member, theirs protocol.ConnectorID, d *description.Description) {
-	c := p.accept(m, other.id, protocol.StreamDisplay, theirs, d)
-	begins := m.display == nil
+// One of the audience is answered the same way, and nothing is taken.
+func (p *Plane) takeDisplay(m *member, plays protocol.MemberID, theirs protocol.ConnectorID, d *description.Description) {
+	if plays == protocol.ServerMember {
+		p.endDisplay(m) // such a client has one: this is the next
+	}
+	c := p.accept(m, plays, protocol.StreamDisplay, theirs, d)
+	begins := m.display == nil && m.stage
 	if begins {
 		m.display = newPublication(m, protocol.StreamDisplay)
 		m.display.uplink = c
@@ -58,6 +62,9 @@ func (p *Plane) endDisplay(m *member) {
 	for _, c := range slices.Clone(m.connectors) {
 		if c.stream == protocol.StreamDisplay && c.source == nil {
 			p.end(c)
+			if c.plays == protocol.ServerMember {
+				p.tellGone(c)
+			}
 		}
 	}
 	p.hide(pub)
@@ -67,6 +74,7 @@ func (p *Plane) endDisplay(m *member) {
 // hide ends the connectors that play a publication.
 func (p *Plane) hide(pub *publication) {
 	for _, viewer := range p.order {
+		viewer.stopReceiving(pub)
 		for _, c := range slices.Clone(viewer.connectors) {
 			if c.source == pub {
 				p.end(c)

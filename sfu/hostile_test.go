@@ -122,7 +122,7 @@ func TestChannelFlood(t *testing.T) {
 		}
 	}
 	unharmed(t, a, b)
-	last := []string{`{"type":"chat","data":"still here"}`}
+	last := []string{header("still here", 0)}
 	l.sendText(t, last...)
 	gets(t, a, bad, last)
 	if got, want := r.server.counters.badMessages.Load(), uint64(flood/4+flood/100); got != want {

@@ -4,6 +4,7 @@ import (
 	"lectern/sfu/codec"
 	"lectern/sfu/track"
 	"lectern/sfu/transport"
+	"lectern/signaling/protocol"
 )
 
 // link is the part of a connector that packets go through. Its methods are
@@ -27,6 +28,8 @@ type link interface {
 	// Play has a section carry a track; StopPlaying ends that.
 	Play(playing)
 	StopPlaying(mid string)
+	// Pause has a section that plays send nothing for a while, or ends that.
+	Pause(mid string, paused bool)
 	// Close ends everything. Nothing is called back after it.
 	Close()
 }
@@ -48,6 +51,7 @@ type playing struct {
 	ssrc, rtx uint32
 	cname     string
 	track     *track.Track
+	hidden    bool // it begins paused
 }
 
 // events are what a link tells its connector, from any goroutine. control may
@@ -58,9 +62,11 @@ type events interface {
 	channelOpened()
 	channelClosed()
 	control(message)
+	refused(protocol.ErrorType)
 	flowing(codec.Kind)
+	began(mid string)
 }
 
-// linkMaker makes the link of a connector. in takes what the client says to
-// the member the connector plays, out gives what that one says.
-type linkMaker func(e events, in, out *box) link
+// linkMaker makes the link of a connector. in takes the files the client sends,
+// nil if it can send none; out are the boxes with what others say to it.
+type linkMaker func(e events, in *outlet, out []*box) link

@@ -18,10 +18,15 @@ import (
 // order of the existing clients' own offers.
 func (c *connector) layOut() {
 	uplink := c.publishes() != nil
-	for i, k := range []description.Kind{description.Video, description.Audio, description.Application} {
+	kinds := []description.Kind{description.Video, description.Audio, description.Application}
+	if c.isDownlink() {
+		kinds = kinds[:2]
+	}
+	for i, k := range kinds {
 		s := newSection(k, strconv.Itoa(i))
-		s.plays = c.source != nil && k != description.Application
-		s.recv = uplink && k != description.Application
+		if k != description.Application {
+			s.source, s.recv = c.source, uplink
+		}
 		c.sections = append(c.sections, s)
 	}
 }
@@ -80,7 +85,9 @@ func (c *connector) negotiate() {
 		if c.offers {
 			c.firstOffer()
 		}
-	case !c.dirty || !c.open:
+	case !c.dirty || !c.open && !c.bySocket():
+	case c.bySocket():
+		c.offerOverSocket()
 	case c.offers && len(c.sections) > maxSections:
 		c.plane.replace(c)
 	case c.offers:
@@ -97,9 +104,13 @@ func (c *connector) firstOffer() {
 	d := c.offer()
 	c.pending = overSocket
 	c.plane.send(c.member.id, &protocol.RelayedOffer{
-		Remote: c.id, Offer: d, Member: c.plays, StreamType: c.stream,
+		Remote: c.id, Offer: d, Member: c.plays, StreamType: c.stream, Streams: c.streamMap(),
 	})
 }
+
+// bySocket reports whether the server's offers go over the client's socket:
+// where the client knows that the server is the other end.
+func (c *connector) bySocket() bool { return c.offers && c.plays == protocol.ServerMember }
 
 // expect begins to wait for the client, and not for ever.
 func (c *connector) expect(w way) {
@@ -142,10 +153,14 @@ func (c *connector) restart() {
 	}
 }
 
-// offerRestart makes the offer of an ICE restart. Whatever was under way over
-// the channel is forgotten.
-func (c *connector) offerRestart() {
-	data, err := protocol.Encode(map[string]any{"offer": c.offer()})
+// offerOverSocket makes a later offer over the client's socket. That of an ICE
+// restart goes this way too; whatever was under way over the channel is
+// forgotten then.
+func (c *connector) offerOverSocket() {
+	data, err := protocol.Encode(struct {
+		Offer   protocol.Description `json:"offer"`
+		Streams []protocol.Stream    `json:"streams,omitempty"`
+	}{c.offer(), c.streamMap()})
 	if err != nil {
 		c.plane.log.Error("encoding an offer", "err", err)
 		return
@@ -158,6 +173,7 @@ func (c *connector) offerRestart() {
 
 // offer is the description of what is wanted now.
 func (c *connector) offer() protocol.Description {
+	c.arrange()
 	c.dirty, c.offering = false, len(c.sections)
 	d := c.describe(description.ActPass)
 	uplink := c.publishes()
@@ -167,7 +183,7 @@ func (c *connector) offer() protocol.Description {
 			d.Sections = append(d.Sections, application(s.mid))
 			continue
 		}
-		s.sends = s.plays && c.source.active[k]
+		s.sends = s.source != nil && s.source.active[k]
 		s.takes = s.recv && uplink != nil
 		s.formats = description.Offered(k, c.formatsFor(k, uplink))
 		d.Sections = append(d.Sections, c.mediaSection(s, k))
@@ -208,7 +224,7 @@ func (c *connector) mediaSection(s *section, k codec.Kind) description.Section {
 		Direction: description.MakeDirection(s.sends, s.takes),
 	}
 	if s.sends {
-		d.StreamID, d.TrackID, d.CNAME = c.source.streamID, c.source.trackID(k), c.source.streamID
+		d.StreamID, d.TrackID, d.CNAME = s.source.streamID, s.source.trackID(k), s.source.streamID
 		d.Sources = []description.Source{{SSRC: s.ssrc, RTX: s.rtx}}
 	}
 	return d
@@ -229,7 +245,7 @@ func (c *connector) takeAnswer(d *description.Description) error {
 	c.answered = true
 	c.link.SetExtensions(extensionIDs(d.Sections))
 	c.link.Start(remoteOf(d), transport.Role{
-		Controlling: true, DTLSClient: d.Setup == description.Passive, OpenChannel: true,
+		Controlling: true, DTLSClient: d.Setup == description.Passive, OpenChannel: !c.isDownlink(),
 	})
 	for _, candidate := range d.Candidates {
 		c.link.AddCandidate(candidate)
@@ -237,7 +253,7 @@ func (c *connector) takeAnswer(d *description.Description) error {
 	for i, s := range offered {
 		if k, isMedia := s.kind.CodecKind(); isMedia {
 			theirs := &d.Sections[i]
-			c.member.learn(k, codecsOf(s.formats), codecsOf(theirs.Formats))
+			c.plane.learn(c.member, k, codecsOf(s.formats), codecsOf(theirs.Formats))
 			c.settle(s, k, theirs, s.formats)
 		}
 	}

@@ -32,7 +32,10 @@ type Plane struct {
 	queue    *queue
 
 	members    map[protocol.MemberID]*member
-	order      []*member // oldest first
+	order      []*member        // oldest first
+	stage      []*member        // those who publish, in the order they came on stage
+	joined     uint64           // how many ever did
+	choosy     map[*member]bool // whose clients refuse some format
 	connectors map[protocol.ConnectorID]*connector
 	asks       map[ask]int // getOffers that no offer has followed yet
 	ended      []protocol.ConnectorID
@@ -50,6 +53,7 @@ func newPlane(log *slog.Logger, id identity, makeLink linkMaker) *Plane {
 	return &Plane{
 		log: log, makeLink: makeLink, identity: id, queue: newQueue(),
 		members:    map[protocol.MemberID]*member{},
+		choosy:     map[*member]bool{},
 		connectors: map[protocol.ConnectorID]*connector{},
 		asks:       map[ask]int{},
 	}
@@ -58,12 +62,58 @@ func newPlane(log *slog.Logger, id identity, makeLink linkMaker) *Plane {
 // member is one client.
 type member struct {
 	id         protocol.MemberID
+	joined     uint64       // the how manieth it was
+	stage      bool         // it publishes
+	downlink   bool         // its client takes one connector for everything
+	shares     bool         // its client shares a screen and has not offered it yet
+	aimed      bool         // its files go somewhere
 	connectors []*connector // with its client, oldest first
+	down       *connector   // of a client that takes one; nil: not needed yet
 	user       *publication
 	display    *publication // nil while no screen is shared
-	boxes      map[protocol.MemberID]*box
+	hidden     map[protocol.StreamRef]bool
+
+	// What waits for its client. An existing one has a box for each sender of
+	// files and one for chat, others have one for all files.
+	boxes map[protocol.MemberID]*box
+	inbox *box // nil at existing clients
+	lines *box // nil at clients that are told by event
+	said  recent
+
 	// refuses are the formats its client was offered and did not take.
 	refuses [2][]codec.Codec
+}
+
+func newMember(id protocol.MemberID, profile media.Profile, joined uint64) *member {
+	m := &member{
+		id: id, joined: joined, stage: profile.Stage, downlink: profile.Downlink, shares: profile.Shares,
+		boxes: map[protocol.MemberID]*box{},
+	}
+	m.user = newPublication(m, protocol.StreamUser)
+	if m.downlink {
+		m.inbox = newBox()
+	}
+	if !profile.Events {
+		m.lines = newBox()
+		m.lines.steady = true
+	}
+	return m
+}
+
+// close ends what is the member's alone.
+func (m *member) close() {
+	for _, b := range m.boxes {
+		b.close()
+	}
+	for _, b := range []*box{m.inbox, m.lines} {
+		if b != nil {
+			b.close()
+		}
+	}
+	m.user.close()
+	if m.display != nil {
+		m.display.close()
+	}
 }
 
 // boxFrom holds what another member says to this one.
@@ -96,45 +146,10 @@ func (m *member) own(id protocol.ConnectorID) *connector {
 	return nil
 }
 
-// Attach shows the newcomer to everybody, and everybody to the newcomer.
-func (p *Plane) Attach(id protocol.MemberID, _ media.Profile) {
-	m := &member{id: id, boxes: map[protocol.MemberID]*box{}}
-	m.user = newPublication(m, protocol.StreamUser)
-	present := slices.Clone(p.order)
-	p.members[id] = m
-	p.order = append(p.order, m)
-	for _, other := range present {
-		p.show(other, m)
-		p.showDisplay(m, other)
-		p.show(m, other)
-	}
-}
-
-// show has a member see another one. A member that is alone, so has no
-// connector with anybody, is asked for an offer: only then does its client
-// offer the screen it may be sharing.
-func (p *Plane) show(at, other *member) {
-	if len(at.connectors) == 0 && p.order[0] == at && len(p.order) == 2 {
-		p.askFor(at.id, other.id)
-		return
-	}
-	c := p.connect(at, other.id, protocol.StreamUser, other.user)
-	if at.user.uplink == nil {
-		p.makeUplink(at.user, c)
-	}
-}
-
-// showDisplay has a member see the screen another one shares, if it does.
-func (p *Plane) showDisplay(at, other *member) {
-	if other.display != nil && at != other {
-		p.connect(at, other.id, protocol.StreamDisplay, other.display)
-	}
-}
-
 func (p *Plane) askFor(who, to protocol.MemberID) {
 	if len(p.asks) >= maxAsks {
 		for a := range p.asks {
-			if p.members[a.who] == nil || p.members[a.to] == nil {
+			if p.members[a.who] == nil || p.members[a.to] == nil && a.to != placeholder {
 				delete(p.asks, a)
 			}
 		}
@@ -174,14 +189,25 @@ func (p *Plane) newConnector(at *member, plays protocol.MemberID, stream protoco
 	return c
 }
 
-// openLink makes the link of a connector. What members say to each other goes
-// over their user connectors.
+// openLink makes the link of a connector. Files and chat go over user
+// connectors.
 func (p *Plane) openLink(c *connector) link {
-	other := p.members[c.plays]
-	if c.stream != protocol.StreamUser || other == nil {
+	if c.stream != protocol.StreamUser {
 		return p.makeLink(c, nil, nil)
 	}
-	return p.makeLink(c, other.boxFrom(c.member.id), c.member.boxFrom(other.id))
+	p.aimConnector(c)
+	m := c.member
+	if m.downlink {
+		return p.makeLink(c, c.files, []*box{m.inbox})
+	}
+	var out []*box
+	if m.lines != nil {
+		out = append(out, m.lines)
+	}
+	if other := p.members[c.plays]; other != nil {
+		out = append(out, m.boxFrom(other.id))
+	}
+	return p.makeLink(c, c.files, out)
 }
 
 // Return mends what the drop of a socket can have broken: offers that may not
@@ -195,8 +221,11 @@ func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.Connec
 	p.queue.run()
 	if how.Lossy {
 		for _, c := range slices.Clone(m.connectors) {
-			if c.offers && c.offered && !c.answered {
+			switch {
+			case c.offers && c.offered && !c.answered:
 				p.replace(c)
+			case c.bySocket() && c.pending == overSocket && !how.Moved:
+				c.offerOverSocket()
 			}
 		}
 	}
@@ -210,8 +239,8 @@ func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.Connec
 			c.restart()
 		}
 	}
-	for _, other := range p.order {
-		if other == m || m.userConnector(other.id) != nil {
+	for _, other := range p.stage {
+		if other == m || m.sees(other.user) {
 			continue
 		}
 		if p.asks[ask{id, other.id}] > 0 {
@@ -233,29 +262,40 @@ func (p *Plane) Detach(id protocol.MemberID, _ []protocol.LeaveItem) {
 	delete(p.members, id)
 	maps.DeleteFunc(p.asks, func(a ask, _ int) bool { return a.who == id })
 	p.order = slices.DeleteFunc(p.order, func(x *member) bool { return x == m })
+	p.stage = slices.DeleteFunc(p.stage, func(x *member) bool { return x == m })
 	for _, c := range slices.Clone(m.connectors) {
 		p.end(c)
 	}
+	if m.user.seen {
+		p.forget(m)
+	}
+	m.close()
+	if p.choosy[m] {
+		delete(p.choosy, m)
+		p.pin()
+	}
+	if m.stage {
+		p.aim()
+	}
+	p.ensureUplinks()
+}
+
+// forget ends the tiles of a member that is gone, and what it has said to the
+// others and they have not heard.
+func (p *Plane) forget(m *member) {
 	for _, other := range p.order {
+		other.stopReceiving(m.user)
 		for _, c := range slices.Clone(other.connectors) {
-			if c.plays == id && !c.carriesDisplay() {
+			if c.plays == m.id && !c.carriesDisplay() {
 				p.end(c)
 				p.tellGone(c)
 			}
 		}
-		if b := other.boxes[id]; b != nil {
+		if b := other.boxes[m.id]; b != nil {
 			b.close()
-			delete(other.boxes, id)
+			delete(other.boxes, m.id)
 		}
 	}
-	for _, b := range m.boxes {
-		b.close()
-	}
-	m.user.close()
-	if m.display != nil {
-		m.display.close()
-	}
-	p.pin()
 }
 
 // tellGone tells the client that its connector has no other end any more. An
@@ -273,6 +313,9 @@ func (p *Plane) end(c *connector) {
 	}
 	c.end()
 	delete(p.connectors, c.id)
+	if c.member.down == c {
+		c.member.down = nil
+	}
 	c.member.connectors = slices.DeleteFunc(c.member.connectors, func(x *connector) bool { return x == c })
 	if len(p.ended) == maxEnded {
 		p.ended = slices.Delete(p.ended, 0, maxEnded/2)
@@ -304,14 +347,8 @@ func (p *Plane) Close() error {
 		c.end()
 	}
 	for _, m := range p.order {
-		for _, b := range m.boxes {
-			b.close()
-		}
-		m.user.close()
-		if m.display != nil {
-			m.display.close()
-		}
+		m.close()
 	}
-	p.members, p.order, p.connectors = nil, nil, nil
+	p.members, p.order, p.stage, p.connectors = nil, nil, nil, nil
 	return nil
 }

@@ -17,6 +17,7 @@ type publication struct {
 	uplink   *connector
 	tracks   [2]*track.Track // by codec.Kind
 	active   [2]bool         // whether the client sends it; by codec.Kind
+	seen     bool            // it was shown to somebody
 }
 
 func newPublication(owner *member, stream protocol.StreamType) *publication {
@@ -46,6 +47,10 @@ func (p *Plane) makeUplink(pub *publication, c *connector) {
 // the others see.
 func (p *Plane) moveUplink(pub *publication) {
 	pub.uplink = nil
+	if !pub.owner.stage {
+		p.setActive(pub, [2]bool{})
+		return
+	}
 	var next *connector
 	for _, c := range pub.owner.connectors {
 		if c.stream != protocol.StreamUser {
@@ -90,7 +95,7 @@ func (p *Plane) setActive(pub *publication, active [2]bool) {
 	pub.active = active
 	for _, m := range p.order {
 		for _, c := range slices.Clone(m.connectors) {
-			if c.source == pub {
+			if c.carries(pub) {
 				c.change()
 			}
 		}
@@ -104,7 +109,7 @@ func (p *Plane) allowed(k codec.Kind) []codec.Codec {
 	preferred := codec.Preferred()
 	preferred = slices.DeleteFunc(preferred, func(c codec.Codec) bool { return c.Kind != k })
 	all := slices.DeleteFunc(slices.Clone(preferred), func(c codec.Codec) bool {
-		for _, m := range p.order {
+		for m := range p.choosy {
 			if slices.ContainsFunc(m.refuses[k], c.Matches) {
 				return true
 			}
@@ -120,10 +125,17 @@ func (p *Plane) allowed(k codec.Kind) []codec.Codec {
 // learn takes in which of the formats offered a client took. What one of its
 // descriptions has, it takes. One that takes none only has no use for the
 // section.
-func (m *member) learn(k codec.Kind, offered, taken []codec.Codec) {
+func (p *Plane) learn(m *member, k codec.Kind, offered, taken []codec.Codec) {
 	if len(taken) == 0 {
 		return
 	}
+	defer func() {
+		if len(m.refuses[codec.Audio])+len(m.refuses[codec.Video]) > 0 {
+			p.choosy[m] = true
+		} else {
+			delete(p.choosy, m)
+		}
+	}()
 	m.refuses[k] = slices.DeleteFunc(m.refuses[k], func(c codec.Codec) bool { return slices.ContainsFunc(taken, c.Matches) })
 	for _, c := range offered {
 		if !slices.ContainsFunc(taken, c.Matches) && !slices.ContainsFunc(m.refuses[k], c.Matches) {
@@ -136,7 +148,7 @@ func (m *member) learn(k codec.Kind, offered, taken []codec.Codec) {
 func (p *Plane) pin() {
 	for _, k := range []codec.Kind{codec.Audio, codec.Video} {
 		allowed := p.allowed(k)
-		for _, m := range p.order {
+		for _, m := range p.stage {
 			for _, pub := range []*publication{m.user, m.display} {
 				if pub == nil || pub.uplink == nil {
 					continue

@@ -17,7 +17,7 @@ import (
 func TestLargeConnectorIsReplacedOnce(t *testing.T) {
 	var made []*connector
 	p := newPlane(slog.New(slog.DiscardHandler), identity{strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
-		func(e events, _, _ *box) link {
+		func(e events, _ *outlet, _ []*box) link {
 			made = append(made, e.(*connector))
 			e.opened(transport.Local{Ufrag: "ufrag", Password: "passwordpasswordpassword"}, nil)
 			return idleLink{}

@@ -55,7 +55,7 @@ func newServer(t testing.TB) *Server {
 type room struct {
 	t      testing.TB
 	server *Server
-	plane  *roomPlane
+	plane  *RoomPlane
 	calls  chan func()
 	done   chan struct{} // closed to end it
 	ended  chan struct{} // closed by run
@@ -67,7 +67,7 @@ func newRoom(t testing.TB) *room {
 	t.Helper()
 	s := newServer(t)
 	r := &room{
-		t: t, server: s, plane: s.NewPlane(slog.New(slog.DiscardHandler)).(*roomPlane),
+		t: t, server: s, plane: s.NewPlane(slog.New(slog.DiscardHandler)),
 		calls: make(chan func()), done: make(chan struct{}), ended: make(chan struct{}),
 		members: map[protocol.MemberID]func(protocol.Outgoing){},
 	}
@@ -87,9 +87,32 @@ func (r *room) run() {
 			return
 		}
 		for _, e := range r.plane.Drain() {
-			if take := r.members[e.To]; take != nil {
-				take(e.Msg)
-			}
+			r.take(e)
+		}
+	}
+}
+
+// take does what a room does with what its plane says.
+func (r *room) take(e media.Event) {
+	switch {
+	case e.Said != nil:
+		r.say(&protocol.ChatLine{ID: e.Said.ID, Member: e.Said.From, Name: string(e.Said.From), Text: e.Said.Text, Clock: e.Said.Clock})
+	case e.Err != nil:
+		if take := r.members[e.To]; take != nil {
+			take(e.Err.Message(""))
+		}
+	case e.Msg != nil:
+		if take := r.members[e.To]; take != nil {
+			take(e.Msg)
+		}
+	}
+}
+
+// say brings a line to everybody else.
+func (r *room) say(line *protocol.ChatLine) {
+	for id := range r.members {
+		if id != line.Member {
+			r.plane.Say(id, line)
 		}
 	}
 }

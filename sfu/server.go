@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"lectern/sfu/transport"
-	"lectern/signaling/media"
 )
 
 // Config says where media comes in.
@@ -18,6 +17,7 @@ type Config struct {
 	Port      int          // UDP; 0: an ephemeral one
 	Listen    netip.Addr   // address to bind; the zero value is all
 	Addresses []netip.Addr // what clients are told instead of this machine's addresses
+	MaxFile   int64        // bytes of a file that a client may send to the others; 0: no limit
 	Logger    *slog.Logger // nil: nothing is logged
 }
 
@@ -26,6 +26,7 @@ type Config struct {
 type Server struct {
 	endpoint *transport.Endpoint
 	clock    *clock
+	maxFile  int64
 	log      *slog.Logger
 	counters counters
 }
@@ -45,7 +46,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{endpoint: e, clock: startClock(), log: c.Logger}, nil
+	return &Server{endpoint: e, clock: startClock(), maxFile: c.MaxFile, log: c.Logger}, nil
 }
 
 // Port is the UDP port.
@@ -55,9 +56,9 @@ func (s *Server) Port() int { return s.endpoint.Port() }
 func (s *Server) Addresses() []netip.Addr { return s.endpoint.Addresses() }
 
 // NewPlane makes the plane of one room. log names the room.
-func (s *Server) NewPlane(log *slog.Logger) media.Plane {
-	r := &roomPlane{}
-	r.Plane = newPlane(log, identity{s.endpoint.Fingerprint()}, func(e events, in, out *box) link {
+func (s *Server) NewPlane(log *slog.Logger) *RoomPlane {
+	r := &RoomPlane{}
+	r.Plane = newPlane(log, identity{s.endpoint.Fingerprint()}, func(e events, in *outlet, out []*box) link {
 		return s.newSession(e, in, out, &r.running)
 	})
 	return r
@@ -69,8 +70,8 @@ func (s *Server) Close() error {
 	return s.endpoint.Close()
 }
 
-// roomPlane is a Plane with the goroutines of its sessions.
-type roomPlane struct {
+// RoomPlane is the plane of one room, with the goroutines of its connections.
+type RoomPlane struct {
 	*Plane
 	running sync.WaitGroup
 }
@@ -82,7 +83,7 @@ const closeTime = 5 * time.Second
 var errCloseTime = errors.New("sfu: connections do not end")
 
 // Close ends all connectors and waits for their goroutines.
-func (r *roomPlane) Close() error {
+func (r *RoomPlane) Close() error {
 	err := r.Plane.Close()
 	ended := make(chan struct{})
 	go func() { // ends with the sessions

@@ -3,6 +3,7 @@ package sfu
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 
 	"lectern/sfu/track"
@@ -19,9 +20,13 @@ type session struct {
 	// Set at construction.
 	server  *Server
 	events  events
-	in, out *box // nil on connectors over which members do not talk
+	in      *outlet // nil where the client sends no files
+	out     []*box  // what waits for the client, most urgent first
 	running *sync.WaitGroup
 	done    chan struct{} // closed by Close
+
+	// Owned by the transport's reader.
+	sending files
 
 	// Owned by the goroutine that does what the plane wants; set before the
 	// transport calls back.
@@ -46,10 +51,10 @@ var (
 	_ transport.Handler = (*session)(nil)
 )
 
-func (s *Server) newSession(e events, in, out *box, running *sync.WaitGroup) *session {
+func (s *Server) newSession(e events, in *outlet, out []*box, running *sync.WaitGroup) *session {
 	l := &session{
 		server: s, events: e, in: in, out: out, running: running, done: make(chan struct{}),
-		inputs: map[string]*track.Input{}, plays: map[string]*track.Subscription{},
+		sending: files{}, inputs: map[string]*track.Input{}, plays: map[string]*track.Subscription{},
 	}
 	l.do(l.open)
 	return l
@@ -188,7 +193,20 @@ func (s *session) Play(p playing) {
 		}
 		s.plays[p.mid] = s.sender.Subscribe(track.SubscriptionConfig{
 			Track: p.track, MID: p.mid, SSRC: p.ssrc, RTXSSRC: p.rtx, CNAME: p.cname, Formats: p.formats,
+			Paused: p.hidden, OnFirst: func() { s.events.began(p.mid) },
 		})
+	})
+}
+
+func (s *session) Pause(mid string, paused bool) {
+	s.with(func() {
+		switch sub := s.plays[mid]; {
+		case sub == nil:
+		case paused:
+			sub.Pause()
+		default:
+			sub.Resume()
+		}
 	})
 }
 
@@ -216,9 +234,7 @@ func (s *session) Close() {
 }
 
 func (s *session) shutDown() {
-	if s.out != nil {
-		s.out.untake(s)
-	}
+	s.untake()
 	if s.transport == nil {
 		return
 	}
@@ -259,8 +275,8 @@ func (s *session) Open(c *transport.Channel) {
 	}
 	s.channel = c
 	s.mu.Unlock()
-	if s.out != nil {
-		s.out.take(s, s.kick)
+	for _, b := range s.out {
+		b.take(s, s.kick)
 	}
 	s.events.channelOpened()
 	s.kick()
@@ -268,15 +284,20 @@ func (s *session) Open(c *transport.Channel) {
 
 // Shut says that the data channel is no more.
 func (s *session) Shut() {
-	if s.out != nil {
-		s.out.untake(s)
-	}
+	s.untake()
 	s.mu.Lock()
 	ours := s.channel == nil // closed by us, or reported already
 	s.channel = nil
 	s.mu.Unlock()
 	if !ours {
 		s.events.channelClosed()
+	}
+}
+
+// untake leaves what waits to other connectors with the client.
+func (s *session) untake() {
+	for _, b := range s.out {
+		b.untake(s)
 	}
 }
 
@@ -289,14 +310,14 @@ func (s *session) Message(data []byte, isText bool) {
 		return
 	}
 	switch m.Type {
-	case typeChat, typeFile, typeFileCancel:
-		if s.in == nil {
+	case typeFile, typeFileCancel:
+		s.file(m, data)
+	case typeChat:
+		if isFile(m.Data) {
+			s.file(m, data)
 			return
 		}
-		if err := s.in.push(data, s.done); errors.Is(err, errBoxSlow) {
-			s.server.counters.lostMessages.Add(1)
-			s.in.clear()
-		}
+		fallthrough
 	default:
 		m.Data = append(json.RawMessage(nil), m.Data...)
 		s.events.control(m)
@@ -326,11 +347,16 @@ func (s *session) Send(text []byte) {
 func (s *session) kick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.channel == nil || s.writing || s.closed || len(s.talk) == 0 && (s.out == nil || s.out.empty()) {
+	if s.channel == nil || s.writing || s.closed || len(s.talk) == 0 && !s.waits() {
 		return
 	}
 	s.writing = true
 	s.begin(s.write)
+}
+
+// waits reports whether something was said to the client.
+func (s *session) waits() bool {
+	return slices.ContainsFunc(s.out, func(b *box) bool { return b.waits(s) })
 }
 
 func (s *session) write() {
@@ -365,8 +391,8 @@ func (s *session) next() (*transport.Channel, []byte) {
 			s.talk = s.talk[1:]
 			return s.channel, text
 		}
-		if s.out != nil {
-			if text := s.out.pop(); text != nil {
+		for _, b := range s.out {
+			if text := b.pop(s); text != nil {
 				return s.channel, text
 			}
 		}

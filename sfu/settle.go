@@ -22,7 +22,8 @@ func (c *connector) settle(s *section, k codec.Kind, theirs *description.Section
 	}
 	if s.sends && theirs.Direction.Receives() && !dead {
 		c.play(s, playing{
-			mid: s.mid, kind: k, formats: formats, ssrc: s.ssrc, rtx: s.rtx, cname: c.source.streamID, track: c.source.tracks[k],
+			mid: s.mid, kind: k, formats: formats, ssrc: s.ssrc, rtx: s.rtx, cname: s.source.streamID, track: s.source.tracks[k],
+			hidden: c.member.hides(s.source),
 		})
 	} else {
 		c.stopPlaying(s)
@@ -58,6 +59,7 @@ func (c *connector) stopReceiving(s *section) {
 
 func (c *connector) play(s *section, p playing) {
 	if s.playing == nil || !sameFormats(s.playing.formats, p.formats) {
+		s.begun = s.begun && s.playing != nil
 		s.playing = &p
 		c.link.Play(p)
 	}
@@ -86,6 +88,8 @@ func (c *connector) settleUplink() {
 		switch {
 		case active[k] || c.adding[k] == grown:
 			c.adding[k] = noGrowth
+		case c.adding[k] == retried && c.bySocket():
+			c.adding[k] = noGrowth // such a client puts its tracks where they were
 		case c.adding[k] == retried:
 			c.adding[k] = grown
 			c.grow(description.KindOf(kind))

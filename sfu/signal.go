@@ -37,7 +37,8 @@ func (p *Plane) offer(m *member, msg *protocol.Offer) error {
 	asked := msg.StreamType == protocol.StreamUser && p.answerAsk(ask{m.id, msg.Member})
 	gone := &protocol.ConnectorGone{Connector: msg.Connector, Member: msg.Member}
 	other := p.members[msg.Member]
-	if other == nil {
+	ours := m.downlink && msg.Member == protocol.ServerMember || !m.downlink && msg.Member == placeholder
+	if other == nil && !ours {
 		p.send(m.id, gone)
 		if asked {
 			return nil // that one left while the client was building its offer
@@ -54,21 +55,33 @@ func (p *Plane) offer(m *member, msg *protocol.Offer) error {
 	if m.own(msg.Connector) != nil {
 		return protocol.Invalid("connectorId", "is in use", "已在使用")
 	}
-	if msg.StreamType != protocol.StreamUser {
-		p.takeDisplay(m, other, msg.Connector, d)
+	switch {
+	case m.downlink && (!ours || msg.StreamType == protocol.StreamUser):
+		p.send(m.id, gone) // from before the room's media went another way
+		return nil
+	case m.downlink && !m.stage:
+		return protocol.NewError(protocol.ErrForbidden)
+	case msg.StreamType != protocol.StreamUser:
+		p.takeDisplay(m, msg.Member, msg.Connector, d)
+		return nil
+	case m.userConnector(msg.Member) != nil || other != nil && !other.stage || other == nil && !asked:
+		p.send(m.id, gone) // it has one with that member, or nobody asked
 		return nil
 	}
-	if m.userConnector(other.id) != nil {
-		p.send(m.id, gone) // it has one with that member, and nobody asked
-		return nil
+	p.acceptUser(m, other, msg, d)
+	return nil
+}
+
+// acceptUser begins a user connector that the client offers.
+func (p *Plane) acceptUser(m, other *member, msg *protocol.Offer, d *description.Description) {
+	c := p.accept(m, msg.Member, protocol.StreamUser, msg.Connector, d)
+	if other != nil {
+		c.source = other.user
 	}
-	c := p.accept(m, other.id, protocol.StreamUser, msg.Connector, d)
-	c.source = other.user
-	if m.user.uplink == nil {
+	if m.stage && m.user.uplink == nil {
 		m.user.uplink = c
 	}
 	c.link = p.openLink(c)
-	return nil
 }
 
 // accept begins a connector that the client offers. The answer is made when
@@ -169,6 +182,10 @@ func (c *connector) wanted(extra json.RawMessage) {
 		Type string `json:"type"`
 	}
 	_ = json.Unmarshal(extra, &wish) // a wish without words is one all the same
+	if c.bySocket() && wish.Kind == "" {
+		c.restart() // such a client says so when its connection is broken
+		return
+	}
 	if !c.offers || c.publishes() == nil {
 		return
 	}

@@ -26,12 +26,14 @@ var update = flag.Bool("update", false, "rewrite the transcripts with what the p
 // TestTranscripts replays testdata/*.txt: the plane with scripted clients and
 // links that carry nothing. A line is what happens:
 //
-//	join a | leave a | return a [moved] [lossy]
+//	join a [audience] [downlink] [events] [shares]
+//	stage a | audience a | leave a | return a [moved] [lossy]
+//	a hides b user, c display | a is told b: text | carries a
 //	a offers x to b user: video sendrecv, audio sendrecv, app
 //	a answers #1 as x: video sendonly, audio inactive, app
 //	a answers #1 as x over socket: ...      reconnectWork
 //	a says #1 candidate | a asks x ...      icecandidate, reconnectWork getOffer
-//	#1 connected | disconnected | failed | open | shut | flows video
+//	#1 connected | disconnected | failed | open | shut | flows video | began 0
 //	#1 says {"type":...}                    on its data channel
 //	#1 offers: ... | #1 answers: ...        likewise, with a description
 //	wait 10s
@@ -79,7 +81,7 @@ type player struct {
 func replay(t *testing.T, script string) string {
 	p := &player{t: t, last: map[*fakeLink]*description.Description{}}
 	p.plane = newPlane(slog.New(slog.DiscardHandler), identity{strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
-		func(e events, in, out *box) link {
+		func(e events, _ *outlet, _ []*box) link {
 			l := &fakeLink{p: p, c: e.(*connector), n: len(p.links) + 1}
 			p.links = append(p.links, l)
 			e.opened(transport.Local{Ufrag: "ufrag", Password: "passwordpasswordpassword", Candidates: []string{"candidate:1 1 udp 1 192.0.2.1 7882 typ host"}}, nil)
@@ -117,7 +119,14 @@ func (p *player) play(line string) {
 		time.Sleep(d)
 		synctest.Wait()
 	case words[0] == "join":
-		p.plane.Attach(protocol.MemberID(words[1]), media.Profile{Stage: true})
+		has := func(w string) bool { return slices.Contains(words, w) }
+		p.plane.Attach(protocol.MemberID(words[1]), media.Profile{
+			Stage: !has("audience"), Downlink: has("downlink"), Events: has("downlink") || has("events"), Shares: has("shares"),
+		})
+	case words[0] == "stage" || words[0] == "audience":
+		p.plane.SetStage(protocol.MemberID(words[1]), words[0] == "stage")
+	case words[0] == "carries":
+		p.say("%v", p.plane.Carries(protocol.MemberID(words[1])))
 	case words[0] == "leave":
 		p.plane.Detach(protocol.MemberID(words[1]), nil)
 	case words[0] == "return":
@@ -125,6 +134,13 @@ func (p *player) play(line string) {
 		p.say("connectors %v", refs)
 	case strings.HasPrefix(words[0], "#"):
 		p.link(words[0]).play(words[1:], text, line)
+	case words[1] == "hides":
+		var hidden []protocol.StreamRef
+		for part := range strings.SplitSeq(strings.TrimPrefix(line, words[0]+" hides "), ", ") {
+			who, stream, _ := strings.Cut(part, " ")
+			hidden = append(hidden, protocol.StreamRef{Member: protocol.MemberID(who), Stream: protocol.StreamType(stream)})
+		}
+		p.plane.View(protocol.MemberID(words[0]), hidden)
 	default:
 		p.signal(protocol.MemberID(words[0]), words[1:], text)
 	}
@@ -171,11 +187,22 @@ func (p *player) signal(from protocol.MemberID, words []string, text string) {
 
 func (p *player) drain() {
 	for _, e := range p.plane.Drain() {
+		switch {
+		case e.Err != nil:
+			p.say("%s <- error %s", e.To, e.Err.Type)
+			continue
+		case e.Said != nil:
+			p.say("%s said %s: %s", e.Said.From, e.Said.ID, e.Said.Text)
+			continue
+		case e.Lost != nil:
+			p.say("%s is lost: %s", e.Lost.Member, e.Lost.Why)
+			continue
+		}
 		switch m := e.Msg.(type) {
 		case *protocol.GetOffer:
 			p.say("%s <- getOffer %s", e.To, m.Member)
 		case *protocol.RelayedOffer:
-			p.say("%s <- offer %s plays %s %s: %s", e.To, p.name(m.Remote), m.Member, m.StreamType, p.read(m.Remote, m.Offer.SDP))
+			p.say("%s <- offer %s plays %s %s: %s%s", e.To, p.name(m.Remote), m.Member, m.StreamType, p.read(m.Remote, m.Offer.SDP), streams(m.Streams))
 		case *protocol.RelayedAnswer:
 			p.say("%s <- answer %s to %s: %s", e.To, p.name(m.Remote), m.Connector, p.read(m.Remote, m.Answer.SDP))
 		case *protocol.RelayedCandidate:
@@ -184,8 +211,6 @@ func (p *player) drain() {
 			p.say("%s <- leave %s of %s", e.To, m.Connector, m.Member)
 		case *protocol.Renegotiate:
 			p.say("%s <- reconnect %s %s of %s: %s", e.To, m.Type, m.Connector, m.Member, p.renegotiation(e.To, m))
-		case *protocol.ErrorMessage:
-			p.say("%s <- error %s", e.To, m.Type)
 		default:
 			p.say("%s <- %T", e.To, m)
 		}
@@ -198,7 +223,22 @@ func (p *player) renegotiation(to protocol.MemberID, m *protocol.Renegotiate) st
 		d, _ = answerIn(m.Data)
 	}
 	c := p.plane.members[to].own(m.Connector)
-	return p.read(c.id, d.SDP)
+	var more struct {
+		Streams []protocol.Stream `json:"streams"`
+	}
+	if err := json.Unmarshal(m.Data, &more); err != nil {
+		p.t.Error(err)
+	}
+	return p.read(c.id, d.SDP) + streams(more.Streams)
+}
+
+// streams gives a stream map in the words of a transcript.
+func streams(list []protocol.Stream) string {
+	var b strings.Builder
+	for _, s := range list {
+		fmt.Fprintf(&b, " [%s %s]", s.Member, s.Stream)
+	}
+	return b.String()
 }
 
 func (p *player) name(id protocol.ConnectorID) string {
@@ -305,6 +345,8 @@ func (l *fakeLink) play(words []string, text, line string) {
 		l.c.channelOpened()
 	case "shut":
 		l.c.channelClosed()
+	case "began":
+		l.c.began(words[1])
 	case "flows":
 		k, _ := codec.ParseKind(words[1])
 		l.c.flowing(k)
@@ -336,7 +378,10 @@ func (l *fakeLink) AddCandidate(string)            { l.p.say("#%d takes a candid
 func (l *fakeLink) SetExtensions(track.Extensions) {}
 func (l *fakeLink) StopReceiving(mid string)       { l.p.say("#%d receives no more on %s", l.n, mid) }
 func (l *fakeLink) StopPlaying(mid string)         { l.p.say("#%d plays no more on %s", l.n, mid) }
-func (l *fakeLink) Close()                         { l.p.say("#%d closes", l.n) }
+func (l *fakeLink) Pause(mid string, paused bool) {
+	l.p.say("#%d pauses %s: %v", l.n, mid, paused)
+}
+func (l *fakeLink) Close() { l.p.say("#%d closes", l.n) }
 
 func (l *fakeLink) Restart() {
 	l.p.say("#%d restarts", l.n)

@@ -106,7 +106,7 @@ func (n *lossy) room(t *testing.T) *room {
 	s := &Server{endpoint: e, clock: startClock(), log: slog.New(slog.DiscardHandler)}
 	t.Cleanup(func() { _ = s.Close() })
 	r := &room{
-		t: t, server: s, plane: s.NewPlane(slog.New(slog.DiscardHandler)).(*roomPlane),
+		t: t, server: s, plane: s.NewPlane(slog.New(slog.DiscardHandler)),
 		calls: make(chan func()), done: make(chan struct{}), ended: make(chan struct{}),
 		members: map[protocol.MemberID]func(protocol.Outgoing){},
 	}

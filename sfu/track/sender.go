@@ -49,6 +49,10 @@ type SubscriptionConfig struct {
 	SSRC, RTXSSRC uint32
 	CNAME         string   // one for all that the viewer is to play in sync
 	Formats       []Format // that the viewer accepts
+	Paused        bool     // nothing is sent until Resume
+	// OnFirst, if not nil, is called once, when the first packet was sent. It is
+	// called while locks are held and must not call back.
+	OnFirst func()
 }
 
 // NewSender makes the sending half of a connector.
@@ -72,7 +76,7 @@ func (s *Sender) Subscribe(c SubscriptionConfig) *Subscription {
 	sub := &Subscription{
 		sender: s, track: c.Track, video: c.Track.kind == codec.Video,
 		ssrc: c.SSRC, rtxSSRC: c.RTXSSRC, cname: c.CNAME,
-		formats: slices.Clone(c.Formats), budget: firstBudget,
+		formats: slices.Clone(c.Formats), budget: firstBudget, paused: c.Paused, onFirst: c.OnFirst,
 	}
 	if len(c.MID) <= maxMID {
 		sub.mid = []byte(c.MID)

@@ -42,6 +42,7 @@ type Subscription struct {
 	budget   int
 	lookups  lookups
 	repaired []repaired // made at the first retransmission
+	onFirst  func()     // nil once something was sent
 	stats    SubscriptionStats
 }
 
@@ -229,6 +230,10 @@ func (sub *Subscription) send(p *parcel, out outgoing) int {
 	if out.repair {
 		sub.stats.RTX++
 		return len(b)
+	}
+	if sub.onFirst != nil {
+		sub.onFirst()
+		sub.onFirst = nil
 	}
 	sub.stats.Packets++
 	sub.stats.Bytes += uint64(p.size) //nolint:gosec // never negative
