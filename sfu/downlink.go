@@ -17,7 +17,8 @@ func (c *connector) carries(pub *publication) bool {
 	return c.source == pub || slices.Contains(c.sources, pub)
 }
 
-// receive has a client with one downlink receive a publication.
+// receive has a client with one downlink receive a publication. There is
+// nothing to negotiate before something of it is sent.
 func (p *Plane) receive(at *member, pub *publication) {
 	if at.down == nil {
 		at.down = p.newConnector(at, protocol.ServerMember, protocol.StreamDownlink)
@@ -26,7 +27,9 @@ func (p *Plane) receive(at *member, pub *publication) {
 	}
 	if !at.down.carries(pub) {
 		at.down.sources = append(at.down.sources, pub)
-		at.down.change()
+		if pub.active != [2]bool{} {
+			at.down.change()
+		}
 	}
 }
 
@@ -37,7 +40,9 @@ func (m *member) stopReceiving(pub *publication) {
 		return
 	}
 	c.sources = slices.DeleteFunc(slices.Clone(c.sources), func(x *publication) bool { return x == pub })
-	c.change()
+	if slices.ContainsFunc(c.sections, func(s *section) bool { return s.source == pub }) {
+		c.change()
+	}
 }
 
 // arrange finds a section of a downlink for every track that is sent. A section

@@ -263,6 +263,7 @@ func (p *Plane) Detach(id protocol.MemberID, _ []protocol.LeaveItem) {
 	maps.DeleteFunc(p.asks, func(a ask, _ int) bool { return a.who == id })
 	p.order = slices.DeleteFunc(p.order, func(x *member) bool { return x == m })
 	p.stage = slices.DeleteFunc(p.stage, func(x *member) bool { return x == m })
+	m.user.uplink = nil // it does not move
 	for _, c := range slices.Clone(m.connectors) {
 		p.end(c)
 	}

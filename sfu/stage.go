@@ -21,15 +21,15 @@ func (p *Plane) Attach(id protocol.MemberID, profile media.Profile) {
 	p.members[id] = m
 	p.order = append(p.order, m)
 	if !m.stage {
+		p.ensureUplinks()
 		for _, other := range p.stage {
 			p.showDisplay(m, other)
 			p.show(m, other)
 		}
-		p.ensureUplinks()
 		return
 	}
 	p.stage = append(p.stage, m)
-	p.ensureUplink(m)
+	p.ensureUplinks()
 	for _, other := range present {
 		p.show(other, m)
 		if other.stage {
@@ -38,7 +38,6 @@ func (p *Plane) Attach(id protocol.MemberID, profile media.Profile) {
 		}
 	}
 	p.aim()
-	p.ensureUplinks()
 }
 
 // show has a member see another one that is on stage.
