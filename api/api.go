@@ -1,7 +1,8 @@
 // Package api is what Lectern serves over plain HTTP: the page, the question
-// whether a user name is taken, what a page needs to know before it joins, and
-// health. It puts the socket endpoints beside them but knows nothing of what
-// they speak, nothing of media, and nothing of a room but the names in it.
+// whether a user name is taken, what a page needs to know before it joins, the
+// administrator's interface (api/admin), and health. It puts the socket
+// endpoints beside them but knows nothing of what they speak, nothing of media,
+// and, outside api/admin, nothing of a room but the names in it.
 package api
 
 import (
@@ -14,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"lectern/api/admin"
 	"lectern/signaling/conn"
 	"lectern/signaling/protocol"
 )
@@ -32,7 +34,8 @@ type Options struct {
 	WS         http.Handler         // at /ws; nil: 404
 	Static     fs.FS                // the page, with index.html; nil: 404
 	ICEServers []protocol.ICEServer // what clients are to use beside host candidates
-	Origins    conn.Origins         // who may call /checkUsername and /api from elsewhere
+	Origins    conn.Origins         // whose pages may call /checkUsername and what of /api needs no token
+	Admin      admin.Options        // who may run rooms at /api/rooms
 	Version    string
 	Ready      func() error // why the server is not ready, nil when it is; nil: always ready
 	Logger     *slog.Logger // nil: nothing is logged
@@ -75,6 +78,8 @@ func New(o Options) (http.Handler, error) {
 		r.Get("/readyz", s.readyz)
 		r.Get("/version", s.version)
 		r.Group(s.crossOrigin)
+		r.Get("/api/openapi.json", admin.ServeDocument)
+		r.Mount("/api/rooms", admin.New(s.Admin))
 		s.page(r, pages)
 	})
 	return r, nil

@@ -48,15 +48,24 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
+// anyRTCPort keeps tests off the port that a server on this machine may have.
+var anyRTCPort = []string{"LECTERN_RTC_PORT=0"}
+
 // start runs the program on a free port and waits for its start-up message.
 // It is stopped, and must end well, when the test ends.
 func start(t *testing.T, args ...string) *program {
+	t.Helper()
+	return startWith(t, anyRTCPort, args...)
+}
+
+// startWith is start in an environment.
+func startWith(t *testing.T, env []string, args ...string) *program {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	p := &program{stderr: &syncBuffer{}, stop: cancel, exit: make(chan int, 1)}
 	go func() {
-		code := run(ctx, append([]string{"--listen", "127.0.0.1:0"}, args...), nil, in, p.stderr)
+		code := run(ctx, append([]string{"--listen", "127.0.0.1:0"}, args...), env, in, p.stderr)
 		_ = in.Close()
 		p.exit <- code
 	}()
@@ -203,7 +212,7 @@ func TestPortInUse(t *testing.T) {
 	p := start(t)
 	port := p.url[strings.LastIndexByte(p.url, ':')+1:]
 	var stderr bytes.Buffer
-	code := run(t.Context(), []string{"--listen", "127.0.0.1:" + port}, nil, io.Discard, &stderr)
+	code := run(t.Context(), []string{"--listen", "127.0.0.1:" + port}, anyRTCPort, io.Discard, &stderr)
 	want := "lectern: port " + port + " is in use: stop the program that uses it, or choose another with --listen :PORT\n"
 	if code != 1 || stderr.String() != want {
 		t.Errorf("got %d %q, want 1 %q", code, stderr.String(), want)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,16 +9,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"lectern/api"
+	"lectern/api/admin"
 	"lectern/sfu"
 	"lectern/signaling/conn"
-	"lectern/signaling/media"
-	"lectern/signaling/p2p"
-	"lectern/signaling/protocol"
 	"lectern/signaling/room"
 	"lectern/signaling/socketio"
 	"lectern/signaling/wsjson"
@@ -48,6 +46,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, stdout io.Writer) 
 		return err
 	}
 	if err := s.listen(ctx); err != nil {
+		s.closeHub()
 		return err
 	}
 	if err := s.greet(stdout); err != nil {
@@ -75,7 +74,8 @@ type server struct {
 	cfg        Config
 	log        *slog.Logger
 	hub        *room.Hub
-	sfu        *sfu.Server // nil unless the mode is sfu
+	sfu        *sfu.Server    // nil if the mode is p2p
+	closings   sync.WaitGroup // of planes that rooms have done with; none begins after hub.Close
 	transports []transport
 	certs      certificates // nil without TLS
 	http       *http.Server
@@ -104,12 +104,14 @@ func newServer(cfg Config, log *slog.Logger) (*server, error) {
 	if s.certs, err = newCertificates(cfg, log); err != nil {
 		return nil, err
 	}
-	if cfg.Mode == "sfu" {
-		if s.sfu, err = sfu.New(sfu.Config{Port: cfg.RTCPort, Addresses: cfg.rtcAddresses(), Logger: log}); err != nil {
-			return nil, rtcError(cfg.RTCPort, err)
-		}
+	rooms, err := s.roomSettings()
+	if err != nil {
+		return nil, err
 	}
-	s.hub = room.NewHub(s.roomSettings(), log)
+	if s.sfu, err = openMedia(cfg, log); err != nil {
+		return nil, err
+	}
+	s.hub = room.NewHub(rooms, log)
 	conns := conn.NewServer(s.hub, conn.Options{Log: log})
 
 	ws := wsjson.New(conns, wsjson.Options{
@@ -127,11 +129,13 @@ func newServer(cfg Config, log *slog.Logger) (*server, error) {
 		Static:     pageFiles(),
 		ICEServers: cfg.iceServers(),
 		Origins:    origins,
+		Admin:      admin.Options{Hub: s.hub, Token: string(cfg.AdminToken), Media: s.sfu != nil, Logger: log},
 		Version:    buildVersion(),
 		Ready:      s.ready,
 		Logger:     log,
 	})
 	if err != nil {
+		s.closeHub()
 		return nil, err
 	}
 	s.http = &http.Server{
@@ -147,39 +151,6 @@ func newServer(cfg Config, log *slog.Logger) (*server, error) {
 
 // pageFiles is the page.
 func pageFiles() fs.FS { return static.Files }
-
-func (s *server) roomSettings() room.Settings {
-	return room.Settings{
-		Grace:      s.cfg.Grace,
-		Policy:     room.Policy{Mode: string(s.mode()), MaxMembers: s.cfg.MaxMembers},
-		ICEServers: s.cfg.iceServers(),
-		Version:    buildVersion(),
-		NewPlane:   s.newPlane,
-		NewToken:   rand.Text,
-	}
-}
-
-func (s *server) mode() protocol.Mode {
-	if s.sfu != nil {
-		return protocol.ModeSFU
-	}
-	return protocol.ModeP2P
-}
-
-func (s *server) newPlane(string, room.Policy) media.Plane {
-	if s.sfu != nil {
-		return s.sfu.NewPlane(s.log)
-	}
-	return p2p.New()
-}
-
-// rtcError says what to do about a port that cannot be had.
-func rtcError(port int, err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("UDP port %d is in use: stop the program that uses it, or choose another with --rtc-port PORT", port)
-	}
-	return err
-}
 
 func (s *server) ready() error {
 	if s.closing.Load() {
@@ -266,6 +237,7 @@ func (s *server) closeHub() {
 	ended := make(chan struct{})
 	go func() {
 		s.hub.Close()
+		s.closings.Wait()
 		if s.sfu != nil {
 			_ = s.sfu.Close()
 		}

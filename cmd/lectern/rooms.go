@@ -1,0 +1,86 @@
+package main
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"syscall"
+
+	"lectern/sfu"
+	"lectern/signaling/media"
+	"lectern/signaling/p2p"
+	"lectern/signaling/room"
+)
+
+// openMedia opens the port over which the server carries media; there is none
+// if it never does. In mode auto rooms begin without it, so a second server on
+// one machine takes another port; in mode sfu a firewall is open for this one,
+// and nothing works without it.
+func openMedia(cfg Config, log *slog.Logger) (*sfu.Server, error) {
+	if cfg.Mode == room.ModeP2P {
+		return nil, nil // no server is what p2p means
+	}
+	c := sfu.Config{Port: cfg.RTCPort, Addresses: cfg.rtcAddresses(), Logger: log}
+	s, err := sfu.New(c)
+	if cfg.Mode == room.ModeAuto && c.Port != 0 && errors.Is(err, syscall.EADDRINUSE) {
+		c.Port = 0
+		if s, err = sfu.New(c); err == nil {
+			log.Warn("the UDP port for media is in use; another one is taken, which a firewall may hold back",
+				"rtc-port", cfg.RTCPort, "taken", s.Port())
+		}
+	}
+	if err != nil {
+		return nil, rtcError(c.Port, err)
+	}
+	return s, nil
+}
+
+// rtcError says what to do about a port that cannot be had.
+func rtcError(port int, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("UDP port %d is in use: stop the program that uses it, or choose another with --rtc-port PORT", port)
+	}
+	return err
+}
+
+// roomSettings are those of all rooms.
+func (s *server) roomSettings() (room.Settings, error) {
+	key, err := tokenKey(s.cfg.AdminToken)
+	if err != nil {
+		return room.Settings{}, err
+	}
+	return room.Settings{
+		Grace:        s.cfg.Grace,
+		Policy:       room.Policy{Mode: s.cfg.Mode, Stage: s.cfg.Stage, MaxMembers: s.cfg.MaxMembers},
+		MaxFileBytes: int64(s.cfg.MaxFile) << 20,
+		TokenKey:     key,
+		ICEServers:   s.cfg.iceServers(),
+		Version:      buildVersion(),
+		NewPlane:     s.newPlane,
+		NewToken:     rand.Text,
+	}, nil
+}
+
+// tokenKey makes the key of role tokens of the administrator's token (HKDF, RFC
+// 5869), so that they are good after a restart, and void once that token is
+// another one. It is nil without one.
+func tokenKey(admin secret) ([]byte, error) {
+	if admin == "" {
+		return nil, nil // no key: there are no tokens
+	}
+	return hkdf.Key(sha256.New, []byte(admin), nil, "lectern role tokens", sha256.Size)
+}
+
+// newPlane makes what carries the media of one room. p is complete.
+func (s *server) newPlane(name string, p room.Policy) media.Plane {
+	log := s.log.With("room", name)
+	switch {
+	case p.Mode == room.ModeSFU && s.sfu != nil:
+		return s.sfu.NewPlane(log)
+	default: // of mode auto too, until signaling/auto is there
+		return p2p.New()
+	}
+}
