@@ -15,6 +15,9 @@ func (c *Conn) Socket() room.SocketID { return room.SocketID(c.socket.ID()) }
 // Put hands an event to the socket.
 func (c *Conn) Put(event string, data []byte) bool { return c.socket.Send(event, data) }
 
+// Tell sends an error event.
+func (c *Conn) Tell(e *protocol.Error) { c.sendError(e) }
+
 // Probe hands on to the socket.
 func (c *Conn) Probe(timeout time.Duration, done func(alive bool)) { c.socket.Probe(timeout, done) }
 

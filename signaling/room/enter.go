@@ -21,6 +21,7 @@ type Entry struct {
 // Enter lets a socket in, or refuses it. A Verdict for the socket comes out of
 // Drain, at once or, if an old socket has to be probed first, later.
 func (r *Room) Enter(now time.Time, e Entry) {
+	r.expire(now)
 	switch msg := e.Msg.(type) {
 	case *protocol.Join:
 		r.verdict(e.Socket, r.join(now, e, &msg.Identity))
@@ -47,23 +48,71 @@ func (r *Room) refuse(s SocketID, e *protocol.Error) { r.verdict(s, &Verdict{Err
 func (r *Room) join(now time.Time, e Entry, i *protocol.Identity) *Verdict {
 	mine := r.sockets[e.Socket]
 	if mine != nil && mine.user == i.User && mine.name == i.Name {
-		return r.welcome(mine, nil, false)
+		return r.welcome(now, mine, nil, false)
 	}
-	if holder := r.byName[i.Name]; holder != nil && holder != mine {
-		return &Verdict{Err: protocol.NewError(protocol.ErrRepeat), Stray: e.Held}
+	if err := r.admit(e, i, mine); err != nil {
+		return &Verdict{Err: err, Stray: e.Held}
+	}
+	if _, err := r.roleFor(now, i); err != nil {
+		return &Verdict{Err: err, Stray: e.Held}
 	}
 	if mine != nil {
 		r.remove(now, mine, nil)
 	}
-	if r.policy.MaxMembers > 0 && len(r.order) >= r.policy.MaxMembers {
-		return &Verdict{Err: protocol.NewError(protocol.ErrRoomFull), Stray: e.Held}
-	}
-	if r.byID[protocol.MemberID(e.Socket)] != nil {
-		// Socket ids are random, so this is a transport that reuses them.
-		return &Verdict{Err: protocol.NewError(protocol.ErrInternal), Stray: e.Held}
-	}
-	v := r.add(now, e, i)
+	role, _ := r.roleFor(now, i) // the room may have lost its host
+	v := r.add(now, e, i, role)
 	v.Stray = e.Held
+	return v
+}
+
+// admit says whether there is a place for a newcomer. mine is the member its
+// socket would leave for it, or nil.
+func (r *Room) admit(e Entry, i *protocol.Identity, mine *member) error {
+	others := len(r.order)
+	if mine != nil {
+		others--
+	}
+	if holder := r.byName[i.Name]; holder != nil && holder != mine {
+		return protocol.NewError(protocol.ErrRepeat)
+	}
+	if r.locked {
+		return protocol.NewError(protocol.ErrLocked)
+	}
+	if r.policy.MaxMembers > 0 && others >= r.policy.MaxMembers {
+		return protocol.NewError(protocol.ErrRoomFull)
+	}
+	if holder := r.byID[protocol.MemberID(e.Socket)]; holder != nil && holder != mine {
+		// Socket ids are random, so this is a transport that reuses them.
+		return protocol.NewError(protocol.ErrInternal)
+	}
+	return nil
+}
+
+// welcome answers a join or a reconnect; a capable client is sent the room's
+// state.
+func (r *Room) welcome(now time.Time, m *member, refs []protocol.ConnectorRef, resumed bool) *Verdict {
+	v := &Verdict{}
+	if !m.capable {
+		return v
+	}
+	j := &protocol.Joined{
+		ID: m.id, Room: r.name, Mode: r.plane.Mode(m.id), Role: m.role,
+		Members: r.roster(m), ICEServers: r.settings.ICEServers,
+		ResumeToken: m.token, ServerVersion: r.settings.Version,
+		Resumed: resumed, Connectors: refs,
+		GraceMS: r.settings.Grace.Milliseconds(), MaxMembers: r.policy.MaxMembers,
+		Audience: r.listeners(), Stage: r.policy.Stage, Locked: r.locked,
+		MaxFileBytes: r.settings.MaxFileBytes,
+	}
+	if j.ICEServers == nil {
+		j.ICEServers = []protocol.ICEServer{}
+	}
+	m.lockTold = r.locked
+	v.Joined = j
+	r.send(now, m, j)
+	if m.role == protocol.RoleHost && (resumed || len(r.hands) > 0) {
+		r.send(now, m, r.handList())
+	}
 	return v
 }
 
@@ -78,7 +127,7 @@ func (r *Room) reconnect(now time.Time, e Entry, msg *protocol.Reconnect) {
 		r.out = append(r.out, Outbound{Socket: e.Socket, Msg: &protocol.Renegotiate{Type: protocol.EventLeave}})
 		r.verdict(e.Socket, r.join(now, e, &msg.Identity))
 	case m.socket == e.Socket:
-		r.verdict(e.Socket, r.welcome(m, nil, true))
+		r.verdict(e.Socket, r.welcome(now, m, nil, true))
 	case m.capable && subtle.ConstantTimeCompare([]byte(m.token), []byte(msg.ResumeToken)) != 1:
 		r.refuse(e.Socket, protocol.Refuse(protocol.ErrForbidden,
 			"the resume token is not this member's", "恢复令牌与该成员不符"))
@@ -96,12 +145,7 @@ func (r *Room) lookup(i *protocol.Identity) (m *member, sameUser bool) {
 	if m = r.byName[i.Name]; m != nil && m.user == i.User {
 		return m, true
 	}
-	for _, other := range r.order {
-		if other.user == i.User {
-			return nil, true
-		}
-	}
-	return nil, false
+	return nil, r.users[i.User] > 0
 }
 
 // takeOver gives a member a new socket. Its old one, if it still has one, is
@@ -116,6 +160,8 @@ func (r *Room) takeOver(now time.Time, m *member, e Entry) {
 		how.Lossy = true
 		delete(r.sockets, m.socket)
 		r.out = append(r.out, Outbound{Socket: m.socket, Kick: "taken over by a new connection"})
+	} else {
+		r.present(m)
 	}
 	m.socket, m.addr, m.lossy = e.Socket, e.Addr, false
 	r.sockets[m.socket] = m
@@ -135,23 +181,29 @@ func (r *Room) takeOver(now time.Time, m *member, e Entry) {
 	// Drain, so that what the held messages led to and what the return leads
 	// to do not mix with what is only now repeated.
 	refs := r.plane.Return(m.id, how)
-	v := r.welcome(m, refs, true)
+	v := r.welcome(now, m, refs, true)
 	r.repeat(now, m, how.Lossy, repeat, held)
-	r.Pump(now)
+	r.pump(now)
 	r.verdict(e.Socket, v)
-	r.changed(now, m)
+	if m.role.OnStage() {
+		r.mark(m)
+	}
 }
 
 // repeat sends what the member missed: what may have been lost on its last
 // socket, then what was kept for it.
-func (r *Room) repeat(now time.Time, m *member, lossy bool, recent []sent, kept []protocol.Outgoing) {
+func (r *Room) repeat(now time.Time, m *member, lossy bool, recent []sent, kept []Outbound) {
 	for _, s := range recent {
 		if lossy && now.Sub(s.at) < recentFor {
 			r.send(now, m, s.msg)
 		}
 	}
-	for _, msg := range kept {
-		r.send(now, m, msg)
+	for _, o := range kept {
+		if o.Err != nil {
+			r.tell(now, m, o.Err)
+		} else {
+			r.send(now, m, o.Msg)
+		}
 	}
 }
 
@@ -169,8 +221,7 @@ func (r *Room) settleProbes(now time.Time, old SocketID, alive bool) {
 			// Everything may have changed meanwhile; start over. The old
 			// socket, if still there, has failed its ping.
 			if m := r.sockets[old]; m != nil {
-				delete(r.sockets, old)
-				m.socket, m.lossy, m.graceEnds = "", true, now.Add(r.settings.Grace)
+				r.drop(now, m, true)
 				r.out = append(r.out, Outbound{Socket: old, Kick: "did not answer a ping"})
 			}
 			r.Enter(now, p.entry)

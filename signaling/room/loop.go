@@ -19,6 +19,9 @@ type Outbox interface {
 	// other sockets and must not be changed. It reports false if the queue is
 	// full or the socket closed.
 	Put(event string, data []byte) bool
+	// Tell queues an error event in the language of the client. If it does
+	// not fit the connection is closed, and its client comes back.
+	Tell(e *protocol.Error)
 	// Probe sends a ping at once; done is called exactly once, from any
 	// goroutine, with whether it was answered within the timeout.
 	Probe(timeout time.Duration, done func(alive bool))
@@ -162,6 +165,17 @@ type encoded struct {
 }
 
 func (l *Loop) perform(o Outbound, cache *encoded) {
+	switch {
+	case o.Note != nil:
+		l.log.Log(context.Background(), o.Note.Level, o.Note.Text, o.Note.Args...)
+		return
+	case o.Verdict != nil: // also for a socket that has been ended meanwhile
+		if reply := l.waiting[o.Socket]; reply != nil {
+			delete(l.waiting, o.Socket)
+			reply <- *o.Verdict
+		}
+		return
+	}
 	box := l.sockets[o.Socket]
 	if box == nil {
 		return
@@ -169,11 +183,8 @@ func (l *Loop) perform(o Outbound, cache *encoded) {
 	switch {
 	case o.Msg != nil:
 		l.put(box, o.Msg, cache)
-	case o.Verdict != nil:
-		if reply := l.waiting[o.Socket]; reply != nil {
-			delete(l.waiting, o.Socket)
-			reply <- *o.Verdict
-		}
+	case o.Err != nil:
+		box.Tell(o.Err)
 	case o.Close != "":
 		delete(l.sockets, o.Socket)
 		box.Close(o.Close)

@@ -26,6 +26,7 @@ const (
 // member is one user in a room.
 type member struct {
 	id      protocol.MemberID
+	seq     uint64          // order of joining
 	user    protocol.UserID // secret
 	name    string
 	role    protocol.Role
@@ -40,13 +41,28 @@ type member struct {
 	lossy     bool      // the last socket did not end in an orderly way
 	graceEnds time.Time // while absent
 
-	away      []protocol.Outgoing // kept while absent, in order
+	away      []Outbound // kept while absent, in order, for no socket yet
 	awayBytes int
 	recent    []sent // last answers and leaves, oldest first
 
-	audio, video *bool
-	screen, hand bool
-	stale        bool // the others have not heard of the last change
+	// What it does, as it says.
+
+	audio, video *bool // nil: it has not said
+	screen       bool
+	speaking     bool
+	hand         bool
+	handSince    time.Time
+
+	// Of each wave: whether it waits to be told of, and whether somebody
+	// who is told knows it.
+
+	marked, known [waves]bool
+	lockTold      bool // what it was last told of the lock
+
+	said   []string // ids of its last lines of chat, oldest first
+	lines  bucket
+	acts   bucket
+	warned time.Time // when it was last told that a line was refused
 }
 
 // sent is a message whose repetition does no harm, and when it was sent.
@@ -58,25 +74,35 @@ type sent struct {
 // send gives a message to a member's socket, or keeps it while there is none.
 func (r *Room) send(now time.Time, m *member, msg protocol.Outgoing) {
 	if m.socket == "" {
-		r.keep(now, m, msg)
+		r.keep(now, m, Outbound{Msg: msg})
 		return
 	}
 	m.remember(now, msg)
 	r.out = append(r.out, Outbound{Socket: m.socket, Msg: msg})
 }
 
-func (r *Room) keep(now time.Time, m *member, msg protocol.Outgoing) {
-	switch msg.(type) {
-	case *protocol.GetOffer: // the plane makes it good on return
-		return
-	case *protocol.Member, *protocol.MemberGone: // joined tells it all on return
+// tell gives an error to a member's socket, or keeps it while there is none.
+func (r *Room) tell(now time.Time, m *member, e *protocol.Error) {
+	if m.socket == "" {
+		r.keep(now, m, Outbound{Err: e})
 		return
 	}
-	m.away = append(m.away, msg)
-	m.awayBytes += size(msg)
+	r.out = append(r.out, Outbound{Socket: m.socket, Err: e})
+}
+
+func (r *Room) keep(now time.Time, m *member, o Outbound) {
+	switch o.Msg.(type) {
+	case *protocol.GetOffer: // the plane makes it good on return
+		return
+	case *protocol.Member, *protocol.MemberGone, *protocol.Audience, *protocol.Hands,
+		*protocol.Locked, *protocol.RoleChanged, *protocol.ModeChanged: // joined tells it all on return
+		return
+	}
+	m.away = append(m.away, o)
+	m.awayBytes += size(o.Msg)
 	if len(m.away) > maxAway || m.awayBytes > maxAwayBytes {
 		m.away, m.awayBytes = nil, 0
-		m.graceEnds = now // the next Tick removes it; this may be inside a loop over members
+		r.overdue(now, m) // the next Tick removes it; this may be inside a loop over members
 	}
 }
 
@@ -92,6 +118,8 @@ func size(msg protocol.Outgoing) int {
 		return fixed + len(msg.Candidate)
 	case *protocol.Renegotiate:
 		return fixed + len(msg.Data)
+	case *protocol.ChatLine:
+		return fixed + len(msg.Text)
 	}
 	return fixed
 }
@@ -110,54 +138,83 @@ func (m *member) remember(now time.Time, msg protocol.Outgoing) {
 	m.recent = append(m.recent, sent{now, msg})
 }
 
-// add makes a member of a socket and tells everybody who should know.
-func (r *Room) add(now time.Time, e Entry, i *protocol.Identity) *Verdict {
-	m := &member{
-		id: protocol.MemberID(e.Socket), user: i.User, name: i.Name,
-		role: protocol.RolePresenter, capable: i.Capable(),
-		socket: e.Socket, addr: e.Addr, joined: now,
+// absentFrom begins a member's grace period. All are equally long, so absent
+// stays sorted by their ends.
+func (r *Room) absentFrom(now time.Time, m *member) {
+	m.socket, m.graceEnds = "", now.Add(r.settings.Grace)
+	r.absent = append(r.absent, m)
+}
+
+// overdue ends a grace period now.
+func (r *Room) overdue(now time.Time, m *member) {
+	r.present(m)
+	m.graceEnds = now
+	r.absent = slices.Insert(r.absent, 0, m)
+}
+
+// present takes a member off the absent.
+func (r *Room) present(m *member) {
+	if i := slices.Index(r.absent, m); i >= 0 {
+		r.absent = slices.Delete(r.absent, i, i+1)
 	}
-	if len(r.order) == 0 {
-		m.role = protocol.RoleHost
+}
+
+// expire removes those whose grace period is over.
+func (r *Room) expire(now time.Time) {
+	for len(r.absent) > 0 && !now.Before(r.absent[0].graceEnds) {
+		r.remove(now, r.absent[0], nil)
+	}
+}
+
+// bySeq compares for the lists that are sorted by the order of joining.
+func bySeq(m *member, seq uint64) int {
+	switch {
+	case m.seq < seq:
+		return -1
+	case m.seq > seq:
+		return 1
+	}
+	return 0
+}
+
+func insert(list []*member, m *member) []*member {
+	i, _ := slices.BinarySearchFunc(list, m.seq, bySeq)
+	return slices.Insert(list, i, m)
+}
+
+func without(list []*member, m *member) []*member {
+	if i, ok := slices.BinarySearchFunc(list, m.seq, bySeq); ok {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}
+
+// add makes a member of a socket and tells everybody who should know.
+func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, role protocol.Role) *Verdict {
+	r.lastSeq++
+	m := &member{
+		id: protocol.MemberID(e.Socket), seq: r.lastSeq, user: i.User, name: i.Name,
+		role: role, capable: i.Capable(),
+		socket: e.Socket, addr: e.Addr, joined: now,
 	}
 	if m.capable {
 		m.token = r.settings.NewToken()
 	}
 	r.order = append(r.order, m)
 	r.byID[m.id], r.byName[m.name], r.sockets[m.socket] = m, m, m
+	r.users[m.user]++
 	r.changes = append(r.changes, UserChange{m.user, m.id, +1})
-	v := r.welcome(m, nil, false)
-	r.tellRoster(now, m, m.public())
-	r.plane.Attach(m.id, media.Profile{Stage: true, Events: m.capable, Downlink: i.Downlink()})
+	if role.OnStage() {
+		r.enterStage(m)
+	} else {
+		r.countChanged = true
+	}
+	r.plane.Attach(m.id, media.Profile{Stage: role.OnStage(), Events: m.capable, Downlink: i.Downlink()})
+	v := r.welcome(now, m, nil, false)
+	if m.capable && len(r.history) > 0 {
+		r.send(now, m, r.newcomersHistory())
+	}
 	r.Pump(now)
-	return v
-}
-
-// welcome answers a join or a reconnect; a capable client is sent the room's
-// state.
-func (r *Room) welcome(m *member, refs []protocol.ConnectorRef, resumed bool) *Verdict {
-	v := &Verdict{}
-	if !m.capable {
-		return v
-	}
-	j := &protocol.Joined{
-		ID: m.id, Room: r.name, Mode: r.plane.Mode(m.id), Role: m.role,
-		Members: []protocol.Member{}, ICEServers: r.settings.ICEServers,
-		ResumeToken: m.token, ServerVersion: r.settings.Version,
-		Resumed: resumed, Connectors: refs,
-		GraceMS: r.settings.Grace.Milliseconds(), MaxMembers: r.policy.MaxMembers,
-		Stage: r.policy.Stage, MaxFileBytes: r.settings.MaxFileBytes,
-	}
-	if j.ICEServers == nil {
-		j.ICEServers = []protocol.ICEServer{}
-	}
-	for _, other := range r.order {
-		if other != m {
-			j.Members = append(j.Members, *other.public())
-		}
-	}
-	v.Joined = j
-	r.out = append(r.out, Outbound{Socket: m.socket, Msg: j})
 	return v
 }
 
@@ -165,73 +222,25 @@ func (r *Room) welcome(m *member, refs []protocol.ConnectorRef, resumed bool) *V
 func (r *Room) remove(now time.Time, m *member, named []protocol.LeaveItem) {
 	delete(r.byID, m.id)
 	delete(r.byName, m.name)
+	if r.users[m.user]--; r.users[m.user] <= 0 {
+		delete(r.users, m.user)
+	}
 	if m.socket != "" {
 		delete(r.sockets, m.socket)
+	} else {
+		r.present(m)
 	}
-	r.order = slices.DeleteFunc(r.order, func(x *member) bool { return x == m })
+	r.order = without(r.order, m)
+	r.lower(m)
 	r.changes = append(r.changes, UserChange{m.user, m.id, -1})
+	if m.role.OnStage() {
+		r.leaveStage(m)
+	} else {
+		r.countChanged = true
+	}
 	r.plane.Detach(m.id, named)
-	r.Pump(now)
-	r.tellRoster(now, nil, &protocol.MemberGone{ID: m.id})
-	if m.role == protocol.RoleHost && len(r.order) > 0 {
-		next := r.order[0]
-		next.role = protocol.RoleHost
-		r.changed(now, next)
-	}
-}
-
-// public is what other members may know.
-func (m *member) public() *protocol.Member {
-	return &protocol.Member{
-		ID: m.id, Name: m.name, Role: m.role, Audio: m.audio, Video: m.video,
-		Screen: m.screen, Hand: m.hand, Away: m.socket == "",
-	}
-}
-
-// tellRoster sends a roster event to the capable members but one.
-func (r *Room) tellRoster(now time.Time, but *member, msg protocol.Outgoing) {
-	for _, m := range r.order {
-		if m != but && m.capable {
-			r.send(now, m, msg)
-		}
-	}
-}
-
-// state takes what a member says of itself.
-func (r *Room) state(now time.Time, m *member, s *protocol.State) {
-	if s.Audio != nil {
-		m.audio = s.Audio
-	}
-	if s.Video != nil {
-		m.video = s.Video
-	}
-	if s.Screen != nil {
-		m.screen = *s.Screen
-	}
-	if s.Hand != nil {
-		m.hand = *s.Hand
-	}
-	r.changed(now, m)
-}
-
-// changed has the others told of a member, at once if the last telling is long
-// enough ago.
-func (r *Room) changed(now time.Time, m *member) {
-	m.stale = true
-	due := r.rosterAt.Add(rosterPause)
-	if !now.Before(due) {
-		r.flushRoster(now)
-		return
-	}
-	r.rosterDue = due
-}
-
-func (r *Room) flushRoster(now time.Time) {
-	r.rosterAt, r.rosterDue = now, time.Time{}
-	for _, m := range r.order {
-		if m.stale {
-			m.stale = false
-			r.tellRoster(now, m, m.public())
-		}
+	r.pump(now)
+	if m.role == protocol.RoleHost {
+		r.succeed(now)
 	}
 }

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"log/slog"
 	"time"
 
 	"lectern/signaling/protocol"
@@ -16,7 +17,7 @@ const (
 func (r *Room) info(members bool) RoomInfo {
 	info := RoomInfo{
 		Name: r.name, Mode: r.mode, Policy: r.policy, Created: r.created,
-		Count: len(r.order),
+		Locked: r.locked, Audience: r.listeners(), Count: len(r.order),
 	}
 	if !members {
 		return info
@@ -43,12 +44,9 @@ func (r *Room) setRole(now time.Time, id protocol.MemberID, role protocol.Role) 
 	if m == nil {
 		return ErrNoMember
 	}
-	if role == protocol.RoleAudience {
-		return protocol.NewError(protocol.ErrMode)
-	}
-	m.role = role
-	r.changed(now, m)
-	return nil
+	err := r.giveRole(now, nil, m, role)
+	r.Pump(now)
+	return err
 }
 
 func (r *Room) removeMember(now time.Time, id protocol.MemberID) error {
@@ -56,12 +54,16 @@ func (r *Room) removeMember(now time.Time, id protocol.MemberID) error {
 	if m == nil {
 		return ErrNoMember
 	}
+	r.note(slog.LevelInfo, "member removed", "member", m.id, "by", "")
 	r.kick(now, m, whyRemoved)
+	r.Pump(now)
 	return nil
 }
 
 // closeDown removes all members, and refuses those who wait to be let in.
 func (r *Room) closeDown(now time.Time) {
+	r.closing = true
+	r.note(slog.LevelInfo, "room closed", "members", len(r.order))
 	for len(r.order) > 0 {
 		r.kick(now, r.order[len(r.order)-1], whyClosed)
 	}

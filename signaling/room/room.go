@@ -1,7 +1,7 @@
 package room
 
 import (
-	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -33,10 +33,6 @@ type Settings struct {
 // too short to prove anything takes its member over (protocol.md section 5).
 const probeTime = 2 * time.Second
 
-// rosterPause is the least time between two waves of changed roster entries:
-// at most 5 a second (protocol.md section 7).
-const rosterPause = 200 * time.Millisecond
-
 // Room is one room. It is not safe for concurrent use; a Loop owns it.
 type Room struct {
 	name     string
@@ -44,19 +40,36 @@ type Room struct {
 	policy   Policy // complete
 	created  time.Time
 	plane    media.Plane
-	mode     protocol.Mode
+	mode     protocol.Mode // as the plane last said
+	locked   bool
+	closing  bool // the operator ends it: nobody is told of the others any more
 
 	order   []*member // oldest first
+	stage   []*member // those on stage, oldest first
+	over    int       // how many may be on stage above the policy
+	absent  []*member // those without a socket, by the end of their grace
+	lastSeq uint64
 	byID    map[protocol.MemberID]*member
 	byName  map[string]*member
-	sockets map[SocketID]*member // by present socket
+	sockets map[SocketID]*member    // by present socket
+	users   map[protocol.UserID]int // how many members have the user id
 
 	probes  []probe
 	out     []Outbound
 	changes []UserChange
 
-	rosterDue time.Time // when changed entries may go out; zero if none waits
-	rosterAt  time.Time // when the last wave went out
+	waves [waves]wave
+
+	countTold    int       // of the audience
+	countChanged bool      // it may be another by now
+	countAt      time.Time // when it was last told
+
+	hands      []*member // raised, first raised first
+	handsStale bool      // the hosts have not heard of the last change
+	handsAt    time.Time // when they last heard
+
+	history      []*protocol.ChatLine // oldest first
+	historyBytes int
 }
 
 // probe is a reconnect that waits for an old socket to prove itself alive.
@@ -65,20 +78,29 @@ type probe struct {
 	old   SocketID
 }
 
-// Outbound is one thing for the loop to do, in order. Exactly one of Msg,
-// Verdict, Close, Kick and Probe is set.
+// Outbound is one thing for the loop to do, in order. Exactly one of Msg, Err,
+// Verdict, Close, Kick, Probe and Note is set.
 type Outbound struct {
 	Socket  SocketID
 	Msg     protocol.Outgoing
-	Verdict *Verdict // the answer to Enter
-	Close   string   // end the socket for this reason; its client comes back
-	Kick    string   // end the socket for this reason; its client stays away
+	Err     *protocol.Error // as an event, in the language of the client
+	Verdict *Verdict        // the answer to Enter
+	Close   string          // end the socket for this reason; its client comes back
+	Kick    string          // end the socket for this reason; its client stays away
 	Probe   time.Duration
+	Note    *Note // for the log; there is no socket
+}
+
+// Note is a line for the log.
+type Note struct {
+	Level slog.Level
+	Text  string
+	Args  []any // as of slog
 }
 
 // Verdict is what became of an Enter.
 type Verdict struct {
-	Err    error              // a *protocol.Error; nil if the socket is a member's now
+	Err    error              // a *protocol.Error or ErrClosed; nil if the socket is a member's now
 	Joined protocol.Outgoing  // what a capable client is answered; nil for others
 	Stray  []protocol.Message // messages held before a join, which belong to no membership
 }
@@ -100,6 +122,7 @@ func New(name string, s Settings, p Policy, created time.Time) *Room {
 		byID:    map[protocol.MemberID]*member{},
 		byName:  map[string]*member{},
 		sockets: map[SocketID]*member{},
+		users:   map[protocol.UserID]int{},
 	}
 }
 
@@ -119,17 +142,50 @@ func (r *Room) Ready() <-chan struct{} { return r.plane.Ready() }
 
 // Pump takes in what the plane has to say.
 func (r *Room) Pump(now time.Time) {
+	r.flush(now)
+	r.pump(now)
+}
+
+func (r *Room) pump(now time.Time) {
 	for {
+		r.plane.Tick(now)
 		events := r.plane.Drain()
 		if len(events) == 0 {
 			return
 		}
 		for _, e := range events {
-			if m := r.byID[e.To]; m != nil {
-				r.send(now, m, e.Msg)
-			}
+			r.take(now, e)
 		}
 	}
+}
+
+// take deals with one thing that came up in the plane.
+func (r *Room) take(now time.Time, e media.Event) {
+	switch {
+	case e.Said != nil:
+		if m := r.byID[e.Said.From]; m != nil {
+			r.heard(now, m, &protocol.Say{ID: e.Said.ID, Text: e.Said.Text, Clock: e.Said.Clock})
+		}
+	case e.Lost != nil:
+		r.note(slog.LevelWarn, "media lost", "member", e.Lost.Member, "why", e.Lost.Why)
+	case e.Moved != "":
+		r.moved(now, e.Moved)
+	case e.Stays != nil:
+		r.stays(now, e.Stays)
+	default:
+		m := r.byID[e.To]
+		switch {
+		case m == nil:
+		case e.Err != nil:
+			r.tell(now, m, e.Err)
+		case e.Msg != nil:
+			r.send(now, m, e.Msg)
+		}
+	}
+}
+
+func (r *Room) note(level slog.Level, text string, args ...any) {
+	r.out = append(r.out, Outbound{Note: &Note{level, text, args}})
 }
 
 // Drain gives what is to be done since the last call, in order.
@@ -146,85 +202,32 @@ func (r *Room) Changes() []UserChange {
 	return c
 }
 
-// ErrNotMember says that a socket is no member's present one.
-var ErrNotMember = errors.New("room: the socket is no member's")
-
-// Handle takes one message from a socket: a signal, a Leave or a State. An
-// error is ErrNotMember, or a *protocol.Error and the sender's fault.
-func (r *Room) Handle(now time.Time, from SocketID, msg protocol.Message) error {
-	m := r.sockets[from]
-	if m == nil {
-		return ErrNotMember
-	}
-	err := r.handle(now, m, msg)
-	r.Pump(now)
-	return err
-}
-
-func (r *Room) handle(now time.Time, m *member, msg protocol.Message) error {
-	switch msg := msg.(type) {
-	case *protocol.Leave:
-		r.remove(now, m, msg.Connectors)
-		return nil
-	case *protocol.State:
-		r.state(now, m, msg)
-		return nil
-	case protocol.Signal:
-		return r.plane.Signal(m.id, msg)
-	}
-	return protocol.NewError(protocol.ErrInvalid)
-}
-
-// Gone says that a socket is no more. Only if it is still a member's present
-// one does that member's grace period begin. lossy: it did not end in an
-// orderly way, so the last messages to it may not have arrived.
-func (r *Room) Gone(now time.Time, s SocketID, lossy bool) {
-	r.probes = slices.DeleteFunc(r.probes, func(p probe) bool { return p.entry.Socket == s })
-	m := r.sockets[s]
-	if m == nil {
-		return
-	}
-	delete(r.sockets, s)
-	m.socket, m.lossy = "", lossy
-	m.graceEnds = now.Add(r.settings.Grace)
-	if r.settings.Grace <= 0 {
-		r.remove(now, m, nil)
-	} else {
-		r.changed(now, m)
-	}
-	r.settleProbes(now, s, false)
-	r.Pump(now)
-}
-
-// Probed says whether an old socket answered the ping that a takeover waited
-// for.
-func (r *Room) Probed(now time.Time, s SocketID, alive bool) {
-	r.settleProbes(now, s, alive)
-	r.Pump(now)
-}
-
 // Tick does what is due. It may be called at any time.
 func (r *Room) Tick(now time.Time) {
-	for _, m := range slices.Clone(r.order) {
-		if m.socket == "" && !now.Before(m.graceEnds) {
-			r.remove(now, m, nil)
-		}
-	}
-	if !r.rosterDue.IsZero() && !now.Before(r.rosterDue) {
-		r.flushRoster(now)
-	}
+	r.expire(now)
 	r.Pump(now)
 }
 
 // Deadline is when Tick is due next; zero if nothing waits for the clock.
 func (r *Room) Deadline() time.Time {
-	next := r.rosterDue
-	for _, m := range r.order {
-		if m.socket == "" && (next.IsZero() || m.graceEnds.Before(next)) {
-			next = m.graceEnds
-		}
+	next := r.plane.Deadline()
+	for view := range r.waves {
+		next = earlier(next, r.waves[view].due(wavePause[view]))
+	}
+	next = earlier(next, r.countDue())
+	next = earlier(next, r.handsDue())
+	if len(r.absent) > 0 {
+		next = earlier(next, r.absent[0].graceEnds)
 	}
 	return next
+}
+
+// earlier gives the earlier of two times, of which a zero one is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Close ends the plane. Nothing else is called after it.

@@ -1,0 +1,75 @@
+package room
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"lectern/signaling/protocol"
+)
+
+// ErrNotMember says that a socket is no member's present one.
+var ErrNotMember = errors.New("room: the socket is no member's")
+
+// Handle takes one message from a socket: anything but a Join, a Reconnect or
+// a Ping. An error is ErrNotMember, or a *protocol.Error and the sender's
+// fault.
+func (r *Room) Handle(now time.Time, from SocketID, msg protocol.Message) error {
+	m := r.sockets[from]
+	if m == nil {
+		return ErrNotMember
+	}
+	err := r.handle(now, m, msg)
+	r.Pump(now)
+	return err
+}
+
+func (r *Room) handle(now time.Time, m *member, msg protocol.Message) error {
+	switch msg := msg.(type) {
+	case *protocol.Leave:
+		r.remove(now, m, msg.Connectors)
+		return nil
+	case *protocol.State:
+		r.state(now, m, msg)
+		return nil
+	case protocol.Signal:
+		return r.plane.Signal(m.id, msg)
+	}
+	return r.capable(now, m, msg)
+}
+
+// Gone says that a socket is no more. Only if it is still a member's present
+// one does that member's grace period begin. lossy: it did not end in an
+// orderly way, so the last messages to it may not have arrived.
+func (r *Room) Gone(now time.Time, s SocketID, lossy bool) {
+	r.probes = slices.DeleteFunc(r.probes, func(p probe) bool { return p.entry.Socket == s })
+	m := r.sockets[s]
+	if m == nil {
+		return
+	}
+	if r.settings.Grace > 0 {
+		r.drop(now, m, lossy)
+	} else {
+		r.remove(now, m, nil)
+	}
+	r.settleProbes(now, s, false)
+	r.Pump(now)
+}
+
+// drop takes a member's socket from it and begins its grace period.
+func (r *Room) drop(now time.Time, m *member, lossy bool) {
+	delete(r.sockets, m.socket)
+	m.lossy = lossy
+	r.absentFrom(now, m)
+	r.plane.Away(m.id)
+	if m.role.OnStage() {
+		r.mark(m)
+	}
+}
+
+// Probed says whether an old socket answered the ping that a takeover waited
+// for.
+func (r *Room) Probed(now time.Time, s SocketID, alive bool) {
+	r.settleProbes(now, s, alive)
+	r.Pump(now)
+}
