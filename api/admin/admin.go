@@ -76,7 +76,7 @@ func newRouter(o Options) chi.Router {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	r := chi.NewRouter()
-	r.Use(s.authorize)
+	r.Use(s.authorize, headIsGet)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(methodNotAllowed(r))
 	plain := r.With(limitTime)
@@ -112,6 +112,17 @@ func (s *service) authorize(next http.Handler) http.Handler {
 			"from", r.RemoteAddr, "method", r.Method, "authorization", given != "")
 		w.Header().Set("WWW-Authenticate", challenge)
 		answerError(w, r, http.StatusUnauthorized, errToken)
+	})
+}
+
+// headIsGet has the router take a HEAD for the GET whose answer net/http then
+// sends without its body.
+func headIsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			chi.RouteContext(r.Context()).RouteMethod = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

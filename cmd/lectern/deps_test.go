@@ -45,6 +45,7 @@ func TestImportArrows(t *testing.T) {
 			func(dep string) bool { return is("lectern")(dep) && !is(module+"signaling/protocol")(dep) }},
 		{"api knows no pion and no transport", is(module + "api"),
 			is("github.com/pion", module+"sfu", module+"signaling/socketio", module+"signaling/wsjson")},
+		{"only tests know OpenAPI", is("lectern"), is("github.com/getkin")},
 		{"the room knows no connection", is(module + "signaling/room"), is(module+"signaling/conn", module+"signaling/p2p")},
 		{"only cmd imports the SFU", func(p string) bool { return !is(module+"cmd", module+"sfu")(p) }, is(module + "sfu")},
 	}
