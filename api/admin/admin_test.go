@@ -17,7 +17,7 @@ import (
 	"lectern/signaling/room"
 )
 
-const token = "a token of the tests"
+const token = "a-token-of-the-tests"
 
 // hub is one room, "r", with two members, and notes what is asked of it.
 type hub struct {
