@@ -75,9 +75,9 @@ async function comeBack(t, { server, room }, answer, first) {
 test('joining: who is there, and what we tell', async (t) => {
   const { room, server } = await enter(t);
   const [join] = server.of('join');
-  assert.deepEqual({ ...join, id: '' }, { id: '', username: 'Ann', roomname: 'r', capabilities: ['roster'] });
+  assert.deepEqual({ ...join, id: '' }, { id: '', username: 'Ann', roomname: 'r', capabilities: ['roster', 'downlink'] });
   assert.ok(join.id.length >= 32, 'the id is a secret');
-  assert.deepEqual(server.of('state'), [{ audio: false, video: true, screen: false, hand: false }]);
+  assert.deepEqual(server.of('state'), [{ audio: false, video: true, screen: false, hand: false, speaking: false }]);
   const { phase, link, members, self, role } = room.state;
   assert.deepEqual([phase, link, role, self.name, self.video, self.audio], ['joined', 'up', 'presenter', 'Ann', true, false]);
   assert.deepEqual(members.map(({ id, name, connection, camera }) => [id, name, connection, camera]), [['S_ben', 'Ben', 'connecting', null]]);
@@ -247,7 +247,7 @@ test('coming back: what lives stays, what was answered and is not named ends', a
   assert.equal(second.connectionState, 'closed');
   assert.deepEqual([call.room.state.link, call.room.state.downSince], ['up', null]);
   assert.equal(server.of('state').length, 1, 'the whole state again');
-  assert.deepEqual(Object.keys(server.of('state')[0]), ['audio', 'video', 'screen', 'hand']);
+  assert.deepEqual(Object.keys(server.of('state')[0]), ['audio', 'video', 'screen', 'hand', 'speaking']);
 });
 
 test('coming back to a server that has forgotten: everything is built anew', async (t) => {

@@ -1,8 +1,12 @@
-// Chat and files over the data channels. Keeps what is under way; what people see goes out by `show` as whole new lists.
+// Chat and files: in P2P mode over the data channels to the members; in SFU mode text by events, and files once, over the
+// channel to the server. Keeps what is under way; what people see goes out by `show` as whole new lists.
+//
+// While a room changes its mode a line goes both ways, and one that did not arrive is said again by the new one. Who has
+// heard it knows it by its sender and its id.
 
-import { encodePiece, Incoming, MAX_FILE_BYTES, pieceSize } from './files.js';
-import { chatFile, chatText, readChat } from './protocol.js';
-import { randomId } from './connector.js';
+import { encodePiece, Incoming, pieceSize } from './files.js';
+import { drained } from './pace.js';
+import { chatFile, chatText, randomId, readChat, SERVER, SignalError, timeOfDay } from './protocol.js';
 
 /** @import {ChatMessage, PeerMessage, Transfer} from './types.js' */
 /** @import {Connector} from './connector.js' */
@@ -10,6 +14,10 @@ import { randomId } from './connector.js';
 /**
  * @typedef {object} ChatHooks
  * @property {() => string} username one's own
+ * @property {() => string} me one's own member id
+ * @property {() => boolean} sfu whether the server hands on what is said
+ * @property {() => number} limit bytes of the largest file; 0: none
+ * @property {(line: {id: string, text: string, HHmmss: string}) => Promise<unknown>} post says a line to the server
  * @property {() => readonly string[]} members ids of the others
  * @property {(memberId: string) => string | undefined} name of a member
  * @property {(memberId: string) => boolean} capable whether a member's client is one of ours
@@ -18,10 +26,9 @@ import { randomId } from './connector.js';
  */
 
 /** @typedef {{file: Incoming, from: string, touched: number}} Arrival */
+/** @typedef {{id: string, text: string, at: Date}} Line */
 
 const HIGH = 1 << 20; // bytes of a channel's buffer at which a file waits
-const LOW = 1 << 18;
-const STALLED_MS = 30_000; // without progress: that receiver is given up
 const SILENT_MS = 60_000; // without a piece: that sender is
 const TOLD_MS = 200; // between two progress reports
 const MAX_WAITING = 100; // messages for one member whose channel is not open yet
@@ -36,8 +43,12 @@ export class Chat {
   #seen = new Set();
   /** @type {Map<string, Arrival>} */
   #arriving = new Map();
-  /** For members whose channel is not open yet. @type {Map<string, string[]>} */
+  /** For members whose channel is not open yet. @type {Map<string, Line[]>} */
   #waiting = new Map();
+  /** The server has not acknowledged these. @type {Map<string, Line>} */
+  #posted = new Map();
+  /** The channel to the server that has been told what waits. @type {Connector | null} */
+  #uplink = null;
   /** @type {Map<string, {file: File, cancelled: boolean, to: Set<string>}>} */
   #leaving = new Map();
   #sending = Promise.resolve();
@@ -50,15 +61,44 @@ export class Chat {
 
   /** @param {string} text */
   say(text) {
-    const id = randomId();
-    const packed = JSON.stringify(chatText({ id, username: this.hooks.username(), at: new Date(), text }));
-    for (const memberId of this.hooks.members()) this.#give(memberId, packed);
-    this.#add({ id, from: 'self', name: this.hooks.username(), self: true, at: Date.now(), kind: 'text', text });
+    const line = { id: randomId(), text, at: new Date() };
+    this.#deliver(line);
+    this.#add({ id: line.id, from: 'self', name: this.hooks.username(), self: true, at: Date.now(), kind: 'text', text });
+  }
+
+  /**
+   * A line that the server hands on.
+   * @param {any} data
+   */
+  heard(data) {
+    const message = this.#told(data, Date.now());
+    if (message) this.#add(message);
+  }
+
+  /** What was said before one came. @param {any} lines */
+  remember(lines) {
+    for (const line of Array.isArray(lines) ? lines : []) {
+      const message = this.#told(line, Number(line?.at) || Date.now());
+      if (message) this.#keep(message);
+    }
+    this.#show();
+  }
+
+  /** The room has another mode, or one is back in it: what has not got through is said again. */
+  again() {
+    const lines = new Set([...this.#posted.values()]);
+    if (this.hooks.sfu()) {
+      for (const waiting of this.#waiting.values()) for (const line of waiting) lines.add(line);
+      this.#waiting.clear();
+    }
+    this.#posted.clear();
+    for (const line of lines) this.#deliver(line);
   }
 
   /** @param {File} file one after the other */
   send(file) {
-    if (file.size > MAX_FILE_BYTES) throw Object.assign(new Error('too large'), { type: 'too-large' });
+    const limit = this.hooks.limit();
+    if (limit > 0 && file.size > limit) throw new SignalError('too-large');
     const id = randomId();
     const name = this.hooks.username();
     this.#leaving.set(id, { file, cancelled: false, to: new Set() });
@@ -91,17 +131,23 @@ export class Chat {
     else if (type === 'fileCancel') this.#cancelled(memberId, data?.id);
   }
 
-  /** A channel to a member is open now. @param {string} memberId */
-  flush(memberId) {
-    const waiting = this.#waiting.get(memberId);
-    if (!waiting) return;
-    this.#waiting.delete(memberId);
-    for (const packed of waiting) this.#give(memberId, packed);
+  /** Says what has waited for channels that are open now. */
+  flush() {
+    for (const [memberId, lines] of [...this.#waiting]) {
+      if (!this.hooks.to(memberId)) continue;
+      this.#waiting.delete(memberId);
+      for (const line of lines) this.#give(memberId, line);
+    }
+    const uplink = this.hooks.to(SERVER);
+    if (uplink === this.#uplink) return;
+    this.#uplink = uplink;
+    // Newcomers may have no channel but the server's, which knows what it has heard before.
+    if (uplink && !this.hooks.sfu()) for (const line of new Set([...this.#waiting.values()].flat())) this.#give(SERVER, line);
   }
 
   /** Members who are gone send and get nothing more. @param {(memberId: string) => boolean} here */
   forget(here) {
-    for (const memberId of [...this.#waiting.keys()]) if (!here(memberId)) this.#waiting.delete(memberId);
+    for (const memberId of [...this.#waiting.keys()]) if (!here(memberId) && memberId !== SERVER) this.#waiting.delete(memberId);
     for (const [id, { from }] of [...this.#arriving]) if (!here(from)) this.#fail(id);
   }
 
@@ -119,24 +165,63 @@ export class Chat {
     }
   }
 
+  /** @param {Line} line */
+  #deliver(line) {
+    if (this.hooks.sfu()) return this.#post(line);
+    const server = this.hooks.to(SERVER) ? [SERVER] : [];
+    for (const memberId of [...this.hooks.members(), ...server]) this.#give(memberId, line);
+  }
+
+  /** @param {Line} line */
+  #post(line) {
+    const { id, text, at } = line;
+    this.#posted.set(id, line);
+    this.hooks.post({ id, text, HHmmss: timeOfDay(at) }).then(() => void this.#posted.delete(id), ({ type }) => {
+      if (type === 'unreachable' || !this.#posted.delete(id)) return; // it will be said again
+      if (type === 'mode' && !this.hooks.sfu()) this.#deliver(line); // the answer crossed the change
+      else {
+        this.#messages = this.#messages.map((one) => (one.id === id && one.self ? { ...one, failed: true } : one));
+        this.#show();
+      }
+    });
+  }
+
   /**
    * Over the member's channel, as soon as it is open.
    * @param {string} memberId
-   * @param {string} packed
+   * @param {Line} line
    */
-  #give(memberId, packed) {
-    if (this.hooks.to(memberId)?.send(packed)) return;
+  #give(memberId, line) {
+    if (this.hooks.to(memberId)?.send(JSON.stringify(chatText({ ...line, username: this.hooks.username() })))) return;
     const waiting = this.#waiting.get(memberId) ?? [];
-    if (waiting.length < MAX_WAITING) waiting.push(packed);
+    if (waiting.length < MAX_WAITING) waiting.push(line);
     this.#waiting.set(memberId, waiting);
+  }
+
+  /**
+   * A line of text by the server's word, unless it is known.
+   * @param {any} data
+   * @param {number} at
+   * @returns {ChatMessage | null}
+   */
+  #told(data, at) {
+    const read = readChat({ ...data, type: 'text' });
+    const from = String(data?.memberId);
+    if (!read || read.file || this.#seen.has(key(from, read.id))) return null;
+    return { id: read.id, from, name: read.username, self: false, at, kind: 'text', text: read.text };
   }
 
   /** @param {ChatMessage} message */
   #add(message) {
-    this.#seen.add(message.id);
+    this.#keep(message);
+    this.#show(message);
+  }
+
+  /** @param {ChatMessage} message */
+  #keep(message) {
+    this.#seen.add(key(message.self ? this.hooks.me() : message.from, message.id));
     if (this.#seen.size > MAX_SEEN) this.#seen.delete(this.#seen.values().next().value);
     this.#messages = [...this.#messages, message];
-    this.#show(message);
   }
 
   /** @param {ChatMessage} [fresh] */
@@ -168,7 +253,7 @@ export class Chat {
    */
   #line(memberId, data) {
     const read = readChat(data);
-    if (!read || this.#seen.has(read.id)) return;
+    if (!read || this.#seen.has(key(memberId, read.id))) return;
     const { id, username, file } = read;
     // The name is the one the server knows: a message can say anything.
     const name = this.hooks.name(memberId) ?? username;
@@ -177,12 +262,14 @@ export class Chat {
       this.#add({ ...base, kind: 'text', text: read.text });
       return;
     }
+    if (this.#transfers.some((one) => one.id === id)) return; // nobody takes over another's
     const arriving = [...this.#arriving.values()].filter(({ from }) => from === memberId).length;
-    const taken = Incoming.takes(file) && arriving < MAX_ARRIVING;
+    const limit = this.hooks.limit() || Infinity;
+    const taken = Incoming.takes(file, limit) && arriving < MAX_ARRIVING;
     this.#transfers = [...this.#transfers, {
       id, direction: 'in', from: memberId, name, self: false, file: { name: file.name, size: file.size, type: file.type }, done: 0, state: taken ? 'active' : 'failed',
     }];
-    if (taken) this.#arriving.set(id, { file: new Incoming(file), from: memberId, touched: Date.now() });
+    if (taken) this.#arriving.set(id, { file: new Incoming(file, limit), from: memberId, touched: Date.now() });
     this.#add({ ...base, kind: 'file', transfer: id });
     if (taken) this.#finish(id);
   }
@@ -238,7 +325,8 @@ export class Chat {
   async #send(id) {
     const out = this.#leaving.get(id);
     if (!out || out.cancelled) return;
-    const targets = new Map(this.hooks.members().flatMap((memberId) => {
+    const sfu = this.hooks.sfu();
+    const targets = new Map((sfu ? [SERVER] : this.hooks.members()).flatMap((memberId) => {
       const connector = this.hooks.to(memberId);
       return connector ? [[memberId, connector]] : [];
     }));
@@ -254,57 +342,24 @@ export class Chat {
     give(chatFile({ id, username: this.hooks.username(), at: new Date(), name: file.name, size: file.size, mime: file.type, pieces }));
     for (let index = 0; index < pieces && to.size > 0 && !out.cancelled; index++) {
       const message = await encodePiece(id, index, file.slice(index * bytes, (index + 1) * bytes), file.type);
-      await this.#drained(targets, to, HIGH);
+      await drained(targets, to, HIGH);
       if (out.cancelled) return;
       give(message);
       const held = Math.max(0, ...[...to].map((memberId) => targets.get(memberId)?.channel?.bufferedAmount ?? 0));
       this.#update(id, { done: Math.max(0, Math.min(file.size, (index + 1) * bytes) - Math.round(held * 0.75)) });
     }
-    await this.#drained(targets, to, 0);
+    await drained(targets, to, 0);
     // With nobody there it has been sent to everybody.
-    if (to.size > 0 || targets.size === 0) this.#update(id, { state: 'done', done: file.size, blob: file });
+    if (to.size > 0 || (targets.size === 0 && !sfu)) this.#update(id, { state: 'done', done: file.size, blob: file });
     else this.#update(id, { state: 'failed' });
-  }
-
-  /**
-   * Waits until no channel holds more than so many bytes. Who does not get on is taken off the list.
-   * @param {Map<string, Connector>} targets
-   * @param {Set<string>} to
-   * @param {number} most
-   */
-  async #drained(targets, to, most) {
-    await Promise.all([...to].map(async (memberId) => {
-      const connector = targets.get(memberId);
-      let before = Infinity;
-      let since = Date.now();
-      while (connector?.open && to.has(memberId)) {
-        const held = connector.channel?.bufferedAmount ?? 0;
-        if (held <= most) return;
-        if (held < before) [before, since] = [held, Date.now()];
-        if (Date.now() - since > STALLED_MS) break;
-        await lower(/** @type {RTCDataChannel} */ (connector.channel), Math.min(most, LOW));
-      }
-      to.delete(memberId);
-    }));
   }
 }
 
 /**
- * Until a channel holds less, closes, or a second has gone by.
- * @param {RTCDataChannel} channel
- * @param {number} threshold
+ * Ids are made by clients: one may use another's.
+ * @param {string} memberId
+ * @param {string} id
  */
-function lower(channel, threshold) {
-  return new Promise((resolve) => {
-    const events = new AbortController();
-    const done = () => {
-      events.abort();
-      clearTimeout(timer);
-      resolve(undefined);
-    };
-    const timer = setTimeout(done, 1000);
-    channel.bufferedAmountLowThreshold = threshold;
-    channel.addEventListener('bufferedamountlow', done, { signal: events.signal });
-    channel.addEventListener('close', done, { signal: events.signal });
-  });
+function key(memberId, id) {
+  return `${memberId} ${id}`;
 }

@@ -2,13 +2,14 @@
 //
 // Who offered first stays the offerer (`side`); the answerer asks for an offer by `getOffer`. Everything done to the
 // connection runs in one queue, at most one negotiation is under way, and wishes that come meanwhile are one wish. The
-// other end may be a browser or a server, which may offer anything at any time: it is always answered.
+// other end may be a browser or a server, which may offer anything at any time: it is always answered. Where it is the
+// member SERVER, negotiations go over the socket (PROTOCOL.md 5.3), and only the server offers what it has offered.
 
 import { Health } from './health.js';
-import { decodePeer } from './protocol.js';
-import { KINDS, received, Senders } from './tracks.js';
+import { decodePeer, randomId, SERVER } from './protocol.js';
+import { KINDS, ownersOf, Senders } from './tracks.js';
 
-/** @import {Kind, PeerMessage, Side, StreamType, Tracks} from './types.js' */
+/** @import {Kind, PeerMessage, Side, StreamOwner, StreamType, Tracks} from './types.js' */
 
 /** @typedef {'channel' | 'signal'} Way of a renegotiation: the data channel, or the server by reconnectWork */
 
@@ -31,6 +32,8 @@ export class Connector {
   closed = false;
   /** The answer has come, or gone out. */
   answered = false;
+  /** Of a downlink: whose its lines are, by mid. @type {Map<string, StreamOwner>} */
+  owners = new Map();
   #queue = Promise.resolve();
   /** @type {Senders} */
   #senders;
@@ -45,8 +48,6 @@ export class Connector {
   #tries = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #waiting;
-  /** @type {Health} */
-  #health;
 
   /**
    * @param {object} options
@@ -66,10 +67,9 @@ export class Connector {
     this.side = side;
     this.sfu = sfu;
     this.hooks = hooks;
-    this.since = Date.now();
     this.pc = make(configuration);
     this.#senders = new Senders(this.pc, stream);
-    this.#health = new Health(this.pc, {
+    this.health = new Health(this.pc, {
       restart: (attempt) => this.#restart(attempt),
       changed: () => {
         if (this.pc.connectionState === 'connected') this.#run(() => this.#senders.limit());
@@ -103,15 +103,16 @@ export class Connector {
    * @param {string} remoteId
    * @param {RTCSessionDescriptionInit} offer
    * @param {Tracks} tracks
+   * @param {readonly StreamOwner[]} [streams] of a downlink
    */
-  answer(remoteId, offer, tracks) {
+  answer(remoteId, offer, tracks, streams) {
     this.remoteId = remoteId;
     for (const kind of KINDS) {
       const track = tracks[kind];
       if (track) this.#senders.add(kind, track);
     }
     this.#run(async () => {
-      await this.#setRemote(offer);
+      await this.#setRemote(offer, streams);
       await this.pc.setLocalDescription();
       const { id: connectorId, memberId, streamType } = this;
       this.hooks.signal('answer', { remoteConnectorId: remoteId, connectorId, memberId, answer: this.#description(), streamType });
@@ -154,7 +155,7 @@ export class Connector {
       this.#asked = this.#asked === 'signal' ? 'signal' : way;
       this.#run(async () => this.#pump());
     } else if (type === 'offer' && data?.offer) {
-      this.#run(() => this.#answerAgain(data.offer, way));
+      this.#run(() => this.#answerAgain(data, way));
     } else if (type === 'answer' && data?.answer) {
       this.#run(async () => {
         if (this.pc.signalingState !== 'have-local-offer') return;
@@ -173,6 +174,11 @@ export class Connector {
       for (const kind of KINDS) if (await this.#senders.fit(kind, tracks[kind])) this.#wish(kind, tracks[kind] !== null);
       this.#pump();
     });
+  }
+
+  /** The server can be reached again. */
+  resume() {
+    this.#run(async () => this.#pump());
   }
 
   /**
@@ -203,19 +209,14 @@ export class Connector {
   }
 
   get state() {
-    return this.#health.state;
-  }
-
-  /** What comes in now. */
-  received() {
-    return received(this.pc);
+    return this.health.state;
   }
 
   close() {
     if (this.closed) return;
     this.closed = true;
     clearTimeout(this.#waiting);
-    this.#health.stop();
+    this.health.stop();
     this.channel?.close();
     this.pc.close();
   }
@@ -275,9 +276,13 @@ export class Connector {
     return { type, sdp };
   }
 
-  /** @param {RTCSessionDescriptionInit} description */
-  async #setRemote(description) {
+  /**
+   * @param {RTCSessionDescriptionInit} description
+   * @param {readonly StreamOwner[]} [streams] absent: as before
+   */
+  async #setRemote(description, streams) {
     await this.pc.setRemoteDescription(description);
+    if (streams) this.owners = ownersOf(description.sdp ?? '', streams);
     for (const candidate of this.#heard.splice(0)) await this.pc.addIceCandidate(candidate).catch(() => {});
   }
 
@@ -307,7 +312,7 @@ export class Connector {
     const asked = this.#asked;
     if (!asked && this.#wishes.size === 0) return;
     /** @type {Way} */
-    const way = asked === 'signal' || this.channel?.readyState === 'closed' ? 'signal' : 'channel';
+    const way = asked === 'signal' || this.memberId === SERVER || this.channel?.readyState === 'closed' ? 'signal' : 'channel';
     if (way === 'channel' ? !this.open : !this.hooks.online()) return;
     this.#waiting = setTimeout(() => this.#unanswered(), ANSWER_MS);
     if (this.side === 'offer' || asked) {
@@ -336,14 +341,14 @@ export class Connector {
   }
 
   /**
-   * @param {RTCSessionDescriptionInit} offer
+   * @param {{offer: RTCSessionDescriptionInit, streams?: StreamOwner[]}} data
    * @param {Way} way
    */
-  async #answerAgain(offer, way) {
+  async #answerAgain({ offer, streams }, way) {
     // Two offers have crossed: the first offerer's holds, the other side gives its own up (JSEP: implicit rollback).
     if (this.side === 'offer' && this.pc.signalingState === 'have-local-offer') return;
     const lost = this.pc.signalingState === 'have-local-offer';
-    await this.#setRemote(offer);
+    await this.#setRemote(offer, streams);
     await this.pc.setLocalDescription();
     this.#say('answer', { answer: this.#description() }, way);
     if (lost) this.#asked = null;
@@ -379,7 +384,7 @@ export class Connector {
   #restart(attempt) {
     if (!this.answered || !this.hooks.online()) return;
     this.#run(async () => {
-      if (this.side === 'answer' && attempt % 2 === 0) {
+      if (this.side === 'answer' && (attempt % 2 === 0 || this.memberId === SERVER)) {
         this.#say('getOffer', undefined, 'signal');
         return;
       }
@@ -390,10 +395,4 @@ export class Connector {
       this.#pump();
     });
   }
-}
-
-/** A UUID where the page's origin is secure, and as good as one where it is not. */
-export function randomId() {
-  if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

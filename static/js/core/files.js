@@ -2,7 +2,7 @@
 
 /** @import {FileHeader, PeerMessage} from './types.js' */
 
-/** The largest file that is sent or taken. */
+/** The largest file that is sent or taken in P2P mode. */
 export const MAX_FILE_BYTES = 100 * 1024 * 1024;
 /** Bytes of a file in one message, which then has about 246 KB. */
 export const PIECE_BYTES = 180 * 1024;
@@ -65,14 +65,21 @@ export class Incoming {
   #count = 0;
   done = 0;
 
-  /** @param {FileHeader} header */
-  constructor(header) {
+  /**
+   * @param {FileHeader} header
+   * @param {number} [limit] bytes
+   */
+  constructor(header, limit = MAX_FILE_BYTES) {
     this.header = header;
+    this.limit = limit;
   }
 
-  /** @param {FileHeader} header */
-  static takes({ size, pieces }) {
-    return pieces <= MAX_PIECES && (size === null || size <= MAX_FILE_BYTES);
+  /**
+   * @param {FileHeader} header
+   * @param {number} [limit] bytes
+   */
+  static takes({ size, pieces }, limit = MAX_FILE_BYTES) {
+    return pieces <= MAX_PIECES && (size === null || size <= limit);
   }
 
   get complete() {
@@ -88,7 +95,7 @@ export class Incoming {
     if (!Number.isInteger(index) || Number(index) < 0 || Number(index) >= this.header.pieces) return false;
     if (this.#pieces[Number(index)]) return true; // twice, over two connectors
     const bytes = decodePiece(chunk);
-    if (!bytes || this.done + bytes.length > MAX_FILE_BYTES) return false;
+    if (!bytes || this.done + bytes.length > this.limit) return false;
     this.#pieces[Number(index)] = new Blob([bytes]);
     this.#count++;
     this.done += bytes.length;

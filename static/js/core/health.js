@@ -11,6 +11,7 @@
 const PATIENCE_MS = 3000; // a path may come back by itself
 const AGAIN_MS = 8000; // between attempts
 const FAILED_MS = 30_000; // then it is called failed, though attempts go on
+const HOPELESS = 2; // attempts that are given a chance
 
 export class Health {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -37,6 +38,11 @@ export class Health {
     const broken = this.#brokenSince > 0 ? Date.now() - this.#brokenSince : 0;
     if (broken >= FAILED_MS || connectionState === 'closed') return 'failed';
     return this.#wasConnected ? 'interrupted' : 'connecting';
+  }
+
+  /** Restarts did not help. */
+  get hopeless() {
+    return this.pc.connectionState === 'failed' && this.#attempt >= HOPELESS;
   }
 
   stop() {

@@ -1,7 +1,5 @@
 // How loud things are, as 0 to 1 on the scale of the ear: quiet rooms are 0, a raised voice is 1.
 
-/** @import {Connector} from './connector.js' */
-
 const SILENT_DB = -50;
 const LOUD_DB = -10;
 const ASK_MS = 250;
@@ -56,12 +54,10 @@ export class Ear {
 const answers = new WeakMap();
 
 /**
- * How loud what comes in over a connector is.
- * @param {Connector} connector
+ * How loud what comes in is.
+ * @param {RTCRtpReceiver | null} receiver
  */
-export function remoteLevel(connector) {
-  const { audio } = connector.received();
-  const receiver = audio && connector.pc.getReceivers().find(({ track }) => track === audio);
+export function remoteLevel(receiver) {
   if (!receiver) return 0;
   const [source] = receiver.getSynchronizationSources();
   if (source && performance.timeOrigin + performance.now() - source.timestamp > 1000) return 0;

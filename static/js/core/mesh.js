@@ -1,7 +1,11 @@
-// All connectors of a room: one for each member, and more for shared screens. Turns the server's events into their
-// methods, and tells the room what they bring.
+// All connectors of a room: in P2P mode one for each member, and more for shared screens; in SFU mode at most three with
+// the member SERVER (PROTOCOL.md 5.3); both while a room changes its mode. Turns the server's events into their methods,
+// and tells the room what they bring.
 
 import { Connector } from './connector.js';
+import { SERVER } from './protocol.js';
+import { Streams } from './streams.js';
+import { received } from './tracks.js';
 
 /** @import {Connection, PeerMessage, StreamType, Tracks} from './types.js' */
 /** @import {Frame} from './protocol.js' */
@@ -10,7 +14,8 @@ import { Connector } from './connector.js';
 /**
  * @typedef {object} MeshHooks
  * @property {() => void} changed what members send, or how they are connected
- * @property {(connector: Connector, message: PeerMessage) => void} message of the chat
+ * @property {(memberId: string, message: PeerMessage) => void} message of the chat
+ * @property {(connectorId: string, state: 'connected' | 'failed') => void} fared how a connector to a member does
  */
 
 /** @typedef {{camera: MediaStream, tracks: Tracks, screen: MediaStream | null, connection: Connection}} MemberMedia */
@@ -29,8 +34,9 @@ export class Mesh {
   /** @type {RTCConfiguration} */
   configuration = {};
   sfu = false;
-  /** One for each member, so that a tile keeps what it plays. @type {Map<string, {camera: MediaStream, screen: MediaStream}>} */
-  #streams = new Map();
+  #streams;
+  /** @type {WeakMap<Connector, string>} */
+  #fared = new WeakMap();
   #own = new MediaStream();
   /** @type {Tracks} */
   #tracks = NOTHING;
@@ -44,6 +50,13 @@ export class Mesh {
   constructor(socket, hooks) {
     this.socket = socket;
     this.hooks = hooks;
+    this.#streams = new Streams(() => hooks.changed());
+  }
+
+  /** @param {boolean} sfu */
+  setMode(sfu) {
+    this.sfu = sfu;
+    this.#shareOut();
   }
 
   /**
@@ -79,7 +92,7 @@ export class Mesh {
    */
   share(stream) {
     this.#display = stream;
-    for (const memberId of new Set(this.#of('user').map((connector) => connector.memberId))) this.#show(memberId);
+    this.showAll();
   }
 
   unshare() {
@@ -100,7 +113,7 @@ export class Mesh {
   /** @param {string} memberId */
   closeMember(memberId) {
     for (const connector of [...this.connectors.values()]) if (connector.memberId === memberId) this.close(connector.id);
-    this.#streams.delete(memberId);
+    this.#streams.forget(memberId);
   }
 
   closeAll() {
@@ -114,18 +127,28 @@ export class Mesh {
   keep(living) {
     const named = new Set(living.map(({ connectorId }) => connectorId));
     for (const { id } of [...this.connectors.values()]) if (!named.has(id) && !this.socket.holds(id)) this.close(id);
+    for (const connector of this.connectors.values()) connector.resume();
     this.showAll();
   }
 
-  /** A screen goes to everyone one is connected to and who has not been shown it. */
+  /** A screen goes to everyone one is connected to and who has not been shown it; a server shows it to all. */
   showAll() {
     const shown = new Set(this.#of('display').map((connector) => connector.memberId));
-    for (const { memberId } of this.#of('user')) {
+    for (const { memberId } of this.sfu && this.uplink ? [this.uplink] : this.#of('user')) {
       if (this.#display && !shown.has(memberId)) {
         shown.add(memberId);
         this.#show(memberId);
       }
     }
+  }
+
+  /** What one sends of oneself to the server. */
+  get uplink() {
+    return this.#of('user', SERVER).at(-1);
+  }
+
+  get downlink() {
+    return this.#of('downlink').at(-1);
   }
 
   /** As `leave` wants it. */
@@ -142,19 +165,38 @@ export class Mesh {
   }
 
   /**
-   * What a member sends. Two connectors at once, while a room changes its ways, are one picture all the same.
+   * What a member sends, by whatever way. Two at once, while a room changes its mode, are one picture all the same.
    * @param {string} memberId
    * @returns {MemberMedia}
    */
   media(memberId) {
-    let streams = this.#streams.get(memberId);
-    if (!streams) this.#streams.set(memberId, streams = { camera: new MediaStream(), screen: new MediaStream() });
+    const { camera, screen } = this.#streams.of(memberId);
+    const tracks = this.#streams.fill(memberId, 'camera', this.#ways(memberId, 'user'));
+    const shown = this.#streams.fill(memberId, 'screen', this.#ways(memberId, 'display')).video;
+    return { camera, tracks, screen: shown ? screen : null, connection: this.link(memberId)?.state ?? 'connecting' };
+  }
+
+  /** The connector by which a member is seen, when all is well. @param {string} memberId */
+  link(memberId) {
     const people = this.#of('user', memberId);
-    const screens = this.#of('remoteDisplay', memberId);
-    const tracks = fill(streams.camera, people);
-    const screen = fill(streams.screen, screens).video ? streams.screen : null;
-    const best = people.find((connector) => connector.state === 'connected') ?? people.at(-1);
-    return { camera: streams.camera, tracks, screen, connection: best?.state ?? 'connecting' };
+    const direct = people.find((connector) => connector.state === 'connected');
+    return (this.sfu && this.downlink) || direct || this.downlink || people.at(-1);
+  }
+
+  /** Where a member is heard. @param {string} memberId */
+  ear(memberId) {
+    return this.#streams.of(memberId).ear;
+  }
+
+  /**
+   * @param {string} memberId
+   * @param {'user' | 'display'} stream
+   */
+  #ways(memberId, stream) {
+    const own = stream === 'user' ? stream : 'remoteDisplay';
+    return [...this.connectors.values()].reverse()
+      .filter((one) => one.streamType === 'downlink' || (one.streamType === own && one.memberId === memberId))
+      .map((one) => received(one, memberId, stream));
   }
 
   /**
@@ -174,7 +216,7 @@ export class Mesh {
     const connector = new Connector({
       memberId, streamType, side, configuration: this.configuration,
       stream: streamType === 'display' && this.#display ? this.#display : this.#own,
-      sfu: () => this.sfu,
+      sfu: () => this.sfu || memberId === SERVER,
       hooks: {
         signal: (event, data) => this.socket.send(event, data),
         online: () => this.socket.up,
@@ -205,11 +247,12 @@ export class Mesh {
   }
 
   /** @param {any} data */
-  #offered({ memberId, remoteConnectorId, offer, streamType }) {
+  #offered({ memberId, remoteConnectorId, offer, streamType, streams }) {
     const known = [...this.connectors.values()].some((one) => one.memberId === memberId && one.remoteId === remoteConnectorId);
     if (known || !offer) return;
     const user = streamType === 'user';
-    this.#make(memberId, user ? 'user' : 'remoteDisplay', 'answer').answer(remoteConnectorId, offer, user ? this.#tracks : NOTHING);
+    const type = user || (streamType === 'downlink' && memberId === SERVER) ? streamType : 'remoteDisplay';
+    this.#make(memberId, type, 'answer').answer(remoteConnectorId, offer, user ? this.#tracks : NOTHING, streams);
     if (user) this.showAll();
     this.#shareOut();
     this.hooks.changed();
@@ -221,7 +264,7 @@ export class Mesh {
    */
   #heard(connector, message) {
     // One member cannot close another's.
-    if (message.type !== 'close') this.hooks.message(connector, message);
+    if (message.type !== 'close') this.hooks.message(connector.memberId === SERVER ? message.memberId ?? SERVER : connector.memberId, message);
     else if (this.connectors.get(message.data?.connectorId)?.memberId === connector.memberId) this.close(message.data.connectorId);
   }
 
@@ -230,7 +273,16 @@ export class Mesh {
     // Its sharer closed it, and the word of that was lost.
     const ended = connector.channel?.readyState === 'closed' && connector.pc.connectionState !== 'failed';
     if (connector.streamType === 'remoteDisplay' && ended) return this.close(connector.id);
+    if (connector.streamType === 'user' && connector.memberId !== SERVER) this.#judge(connector);
     this.hooks.changed();
+  }
+
+  /** @param {Connector} connector */
+  #judge(connector) {
+    const fared = connector.state === 'connected' ? 'connected' : connector.health.hopeless ? 'failed' : null;
+    if (!fared || this.#fared.get(connector) === fared) return;
+    this.#fared.set(connector, fared);
+    this.hooks.fared(connector.id, fared);
   }
 
   /**
@@ -248,27 +300,25 @@ export class Mesh {
     setTimeout(after, CLOSING_MS);
   }
 
+  /**
+   * Copies of one's picture that members are sent, and how much each may take, in bit/s.
+   * @returns {[Connector, number][]}
+   */
+  copies() {
+    const copies = this.#of('user').filter(({ memberId }) => memberId !== SERVER);
+    return copies.map((connector) => [connector, share(copies.length)]);
+  }
+
   /** The more copies of one's picture are sent, the less each may take: of the line, and of the processor. */
   #shareOut() {
-    const connectors = this.#of('user');
-    const count = this.sfu ? 1 : Math.max(1, connectors.length);
-    const each = Math.round(Math.min(COPY.most, Math.max(COPY.least, UPLINK / count)));
-    for (const connector of connectors) connector.limit(each, count > 6 ? 4 : count > 3 ? 2 : 1);
+    const copies = this.copies();
+    const count = this.sfu && !this.uplink ? 1 : copies.length;
+    for (const [connector] of copies) connector.limit(share(count), count > 6 ? 4 : count > 3 ? 2 : 1);
+    this.uplink?.limit(share(1), 1);
   }
 }
 
-/**
- * Gives a stream the tracks that its connectors bring, the latest connector's first.
- * @param {MediaStream} stream
- * @param {readonly Connector[]} connectors
- * @returns {Tracks}
- */
-function fill(stream, connectors) {
-  const received = connectors.map((connector) => connector.received()).reverse();
-  const audio = received.find((tracks) => tracks.audio)?.audio ?? null;
-  const video = received.find((tracks) => tracks.video)?.video ?? null;
-  const wanted = [audio, video].filter((track) => track !== null);
-  for (const track of stream.getTracks()) if (!wanted.includes(track)) stream.removeTrack(track);
-  for (const track of wanted) if (!stream.getTracks().includes(track)) stream.addTrack(track);
-  return { audio, video };
+/** @param {number} copies */
+function share(copies) {
+  return Math.round(Math.min(COPY.most, Math.max(COPY.least, UPLINK / copies)));
 }

@@ -5,6 +5,15 @@
 
 /** @typedef {{event: string, data: any, id?: number}} Frame */
 
+/** The server as a member: the other end of the connectors that everything goes over in SFU mode. */
+export const SERVER = 'sfu';
+
+/** A UUID where the page's origin is secure, and as good as one where it is not. */
+export function randomId() {
+  if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /** An error word of section 6 as an exception. */
 export class SignalError extends Error {
   /**
@@ -41,7 +50,7 @@ export function decodeFrame(text) {
  */
 export function decodePeer(text) {
   const message = parse(text);
-  return typeof message?.type === 'string' ? { type: message.type, data: message.data } : null;
+  return typeof message?.type === 'string' ? message : null;
 }
 
 /** @param {unknown} text */
@@ -76,9 +85,13 @@ export function chatFile({ name, size, mime, pieces, ...rest }) {
 
 /** @param {{id: string, username: string, at: Date}} message */
 function envelope({ id, username, at }) {
-  const HHmmss = [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':');
   // isSelf is what existing clients send, to the others too.
-  return { id, isSelf: true, username, HHmmss };
+  return { id, isSelf: true, username, HHmmss: timeOfDay(at) };
+}
+
+/** @param {Date} at */
+export function timeOfDay(at) {
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':');
 }
 
 const LONGEST_TEXT = 20_000;

@@ -1,4 +1,5 @@
-// What one may ask of the server in a room. Each resolves when it is done, and rejects with a SignalError.
+// What one may ask of the server in a room; each resolves when it is done, and rejects with a SignalError. And what one
+// lets it know.
 
 /** @import {Kind, Mode, Role} from './types.js' */
 /** @import {Socket} from './socket.js' */
@@ -13,6 +14,8 @@ export class Requests extends EventTarget {
   #shown = true;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #due;
+  /** @type {{[key: string]: boolean}} */
+  #reported = {};
 
   /** @param {Socket} socket */
   constructor(socket) {
@@ -56,6 +59,21 @@ export class Requests extends EventTarget {
   setHidden(refs) {
     this.#hidden = refs;
     this.#due ??= setTimeout(() => this.view(), VIEW_MS);
+  }
+
+  /** What only we see of our media. @param {{[key: string]: boolean}} seen */
+  report(seen) {
+    for (const [key, value] of Object.entries(seen)) {
+      if ((this.#reported[key] ?? false) === value) continue;
+      this.#reported[key] = value;
+      this.socket.send('report', { [key]: value });
+    }
+  }
+
+  /** One is in the room anew, or again. @param {boolean} resumed */
+  renew(resumed) {
+    if (!resumed) this.#reported = {};
+    this.view();
   }
 
   /** Says again what is not shown, where anything is or was. */

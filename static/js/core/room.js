@@ -2,22 +2,26 @@
 // object; 'levels' (detail: Map of 0 to 1 by member id, one's own as 'self'; 10 a second); 'notice'; 'message'.
 
 import { Chat } from './chat.js';
-import { randomId } from './connector.js';
-import { captureScreen } from './devices.js';
+import { MAX_FILE_BYTES } from './files.js';
 import { Mesh } from './mesh.js';
-import { SignalError } from './protocol.js';
+import { Own, stop } from './own.js';
+import { randomId, SERVER, SignalError } from './protocol.js';
 import { Requests } from './requests.js';
+import { Roster } from './roster.js';
 import { Socket } from './socket.js';
 import { Watch } from './watch.js';
 
-/** @import {ConnectionStats, DeviceKind, Joined, Notice, Participant, Role, RoomState, RosterEntry} from './types.js' */
+/** @import {ConnectionStats, DeviceKind, Joined, Mode, Notice, Participant, Role, RoomState} from './types.js' */
 /** @import {Devices} from './devices.js' */
 /** @import {Frame} from './protocol.js' */
 
 const LEVELS_MS = 100;
 const MEASURE_MS = 2500;
+const COUNT_MS = 15_000; // a listener asks how many others there are
 const LEAVE_MS = 1000;
 const TELL = ['forbidden', 'too-large', 'rate', 'media', 'internal'];
+/** What was asked for with an ack is told where it was asked for. */
+const ASKED = ['reconnect', 'role', 'remove', 'mute', 'lock', 'mode', 'audience'];
 
 /** @type {Omit<Participant, 'id' | 'name'>} */
 const NOBODY = Object.freeze({
@@ -33,15 +37,17 @@ export class Room extends Requests {
     self: { ...NOBODY, id: 'self', name: '', self: true, connection: 'connected' }, members: [], messages: [], transfers: [], unread: 0,
   };
 
-  #identity = { id: randomId(), username: '', roomname: '', capabilities: ['roster'] };
+  #identity = { id: randomId(), username: '', roomname: '', capabilities: ['roster', 'downlink'], token: /** @type {string | undefined} */ (undefined) };
   #token = '';
-  /** @type {Map<string, RosterEntry>} */
-  #roster = new Map();
+  /** Our own member id. */
+  #me = '';
+  #maxFile = 0;
   /** @type {Watch} */
   #watch;
-  /** What the server knows of us. @type {{[key: string]: boolean}} */
-  #told = {};
-  #own = new MediaStream();
+  /** @type {Roster} */
+  #roster;
+  /** @type {Own} */
+  #own;
   #due = false;
   #leaving = new AbortController();
   /** @type {ReturnType<typeof setInterval>[]} */
@@ -58,18 +64,31 @@ export class Room extends Requests {
     this.devices = devices;
     this.mesh = new Mesh(this.socket, {
       changed: () => this.#refresh(),
-      message: (connector, message) => this.chat.hear(connector.memberId, message),
+      message: (memberId, message) => this.chat.hear(memberId, message),
+      fared: (connectorId, state) => this.socket.send('report', { connectorId, state }),
     });
     this.#watch = new Watch(this.mesh);
+    this.#roster = new Roster(this.mesh, this.#watch, (notice) => this.#notice(notice));
+    this.#own = new Own(devices, this.mesh, {
+      self: () => this.state.self,
+      ready: () => this.state.phase === 'joined' && this.socket.up,
+      show: (change) => this.#set({ self: { ...this.state.self, ...change } }),
+      tell: (now) => this.socket.send('state', now),
+    });
     this.chat = new Chat({
       username: () => this.state.self.name,
-      members: () => [...this.#roster.keys()],
-      name: (id) => this.#roster.get(id)?.username,
-      capable: (id) => typeof this.#roster.get(id)?.audio === 'boolean',
+      me: () => this.#me,
+      sfu: () => this.mesh.sfu,
+      limit: () => this.state.maxFileBytes,
+      post: (line) => this.socket.request('chat', line),
+      members: () => this.#roster.ids(),
+      name: (id) => this.#roster.name(id),
+      capable: (id) => id === SERVER || this.#roster.capable(id),
       to: (id) => this.mesh.to(id),
       show: (lists, fresh) => {
         this.#set({ ...lists, unread: this.state.unread + (fresh && !fresh.self ? 1 : 0) });
         if (fresh) this.#emit('message', fresh);
+        if (this.state.phase === 'joined') this.report({ busy: !this.mesh.sfu && lists.transfers.some(({ state }) => state === 'active' || state === 'queued') });
       },
     });
   }
@@ -79,7 +98,7 @@ export class Room extends Requests {
    * @param {{room: string, name: string, role?: Role, token?: string}} where the role is a wish
    */
   async join({ room, name, role, token }) {
-    Object.assign(this.#identity, { username: name, roomname: room });
+    Object.assign(this.#identity, { username: name, roomname: room, token });
     this.#set({ phase: 'joining', room, self: { ...this.state.self, name } });
     const { signal } = this.#leaving;
     const { socket } = this;
@@ -90,8 +109,8 @@ export class Room extends Requests {
         socket.connect();
       });
       socket.addEventListener('message', (event) => this.#handle(/** @type {CustomEvent<Frame>} */ (event).detail), { signal });
-      this.#syncDevices();
-      await socket.request('join', { ...this.#identity, role, token });
+      this.#own.sync();
+      await socket.request('join', { ...this.#identity, role });
     } catch (error) {
       this.#close();
       this.#set({ phase: 'idle' });
@@ -120,62 +139,36 @@ export class Room extends Requests {
    * @param {DeviceKind} kind
    * @param {string} id
    */
-  useDevice(kind, id) {
-    return this.devices.use(kind, id);
-  }
+  useDevice(kind, id) { return this.devices.use(kind, id); }
 
   /** Shares a screen that the person chooses. Rejects with a DeviceError. */
-  async share() {
-    if (this.state.self.screen) return;
-    const stream = await captureScreen();
-    if (this.state.phase !== 'joined' || this.state.self.screen) {
-      for (const track of stream.getTracks()) track.stop();
-      return;
-    }
-    // The browser has a stop button of its own.
-    stream.getVideoTracks()[0]?.addEventListener('ended', () => this.unshare());
-    this.#mine({ screen: stream });
-    this.mesh.share(stream);
-  }
+  share() { return this.#own.share(); }
 
-  unshare() {
-    const { screen } = this.state.self;
-    if (!screen) return;
-    for (const track of screen.getTracks()) track.stop();
-    this.mesh.unshare();
-    this.#mine({ screen: null });
-  }
+  unshare() { this.#own.unshare(); }
 
   /** @param {boolean} on */
-  setHand(on) {
-    this.#mine({ hand: on });
-  }
+  setHand(on) { this.#own.is({ hand: on }); }
 
   /** @param {string} text */
-  sendText(text) {
-    this.chat.say(text);
-  }
+  sendText(text) { this.chat.say(text); }
 
-  /** @param {File} file */
+  /** Throws a SignalError: too-large, or forbidden in the audience. @param {File} file */
   sendFile(file) {
+    if (this.#listens) throw new SignalError('forbidden');
     this.chat.send(file);
   }
 
   /** @param {string} id */
-  cancelTransfer(id) {
-    this.chat.cancel(id);
-  }
+  cancelTransfer(id) { this.chat.cancel(id); }
 
-  markRead() {
-    this.#set({ unread: 0 });
-  }
+  markRead() { this.#set({ unread: 0 }); }
 
   /**
    * A measurement of every connection; rates are since the last call.
    * @returns {Promise<ConnectionStats[]>}
    */
   stats() {
-    return this.#watch.stats((id) => this.#roster.get(id)?.username ?? '', this.state.mode);
+    return this.#watch.stats((id) => (id === 'self' ? this.state.self.name : this.#roster.name(id) ?? ''), this.state.mode);
   }
 
   #begin() {
@@ -185,21 +178,23 @@ export class Room extends Requests {
     socket.addEventListener('down', () => this.#set({ link: 'down', downSince: this.state.downSince ?? Date.now() }), { signal });
     socket.addEventListener('closed', (event) => {
       const reason = String(/** @type {CustomEvent} */ (event).detail);
-      this.#over(/remov|kick/i.test(reason) ? 'removed' : 'elsewhere');
+      this.#over(/room was closed/i.test(reason) ? 'room-closed' : /remov|kick/i.test(reason) ? 'removed' : 'elsewhere');
     }, { signal });
-    this.devices.addEventListener('change', () => this.#syncDevices(), { signal });
-    this.#syncDevices(); // it may have changed while the server was asked
+    this.devices.addEventListener('change', () => this.#own.sync(), { signal });
+    this.#own.sync(); // it may have changed while the server was asked
     globalThis.addEventListener?.('pagehide', () => this.#hidden(), { signal });
-    this.#timers = [setInterval(() => this.#listen(), LEVELS_MS), setInterval(() => void this.#measure(), MEASURE_MS)];
+    const count = () => { if (this.#listens) void this.askAudience().catch(() => {}); };
+    this.#timers = [setInterval(() => this.#listen(), LEVELS_MS), setInterval(() => void this.#measure(), MEASURE_MS), setInterval(count, COUNT_MS)];
   }
 
   /** On a new connection, while we believe to be in the room. */
   async #return() {
     try {
-      await this.socket.request('reconnect', { ...this.#identity, resumeToken: this.#token });
+      const role = this.#listens ? 'audience' : undefined;
+      await this.socket.request('reconnect', { ...this.#identity, role, resumeToken: this.#token });
     } catch (error) {
       const type = error instanceof SignalError ? error.type : '';
-      if (type === 'repeat' || type === 'room-full') this.#over(type);
+      if (type === 'repeat' || type === 'room-full' || type === 'locked') this.#over(type);
       else if (type === 'forbidden') this.#over('elsewhere');
       else if (type === 'invalid') this.#over('closed');
       // Else the connection is gone again, or the server is about to go: the socket comes back.
@@ -211,15 +206,25 @@ export class Room extends Requests {
     const { event, data } = frame;
     switch (event) {
       case 'joined': return this.#joined(data);
-      case 'member': return this.#member(data);
+      case 'member':
+        this.#roster.take(data);
+        return this.#refresh();
       case 'memberGone': return this.#memberGone(String(data.memberId));
-      case 'mode':
-        this.mesh.sfu = data.mode === 'sfu';
-        return this.#set({ mode: this.mesh.sfu ? 'sfu' : 'p2p' });
-      case 'error':
-        // What was asked for with an ack is told where it was asked for.
-        if (this.state.phase === 'joined' && TELL.includes(data.type) && data.event !== 'reconnect') this.#notice({ kind: 'error', type: data.type });
+      case 'mode': return this.#moved(data.mode === 'sfu' ? 'sfu' : 'p2p');
+      case 'role': return this.#became(data.role, data.by);
+      case 'hands': return this.#set({ hands: this.#roster.hands(data.hands), handCount: Number(data.count) || 0 });
+      case 'audience': return this.#set({ audience: Number(data.count) || 0 });
+      case 'lock': {
+        const locked = data.locked === true;
+        if (locked !== this.state.locked) this.#notice({ kind: locked ? 'locked' : 'unlocked' });
+        return this.#set({ locked });
+      }
+      case 'mute':
+        if (this.#own.mute(data.kind)) this.#notice({ kind: 'muted', media: data.kind, by: this.#roster.name(data.by) });
         return;
+      case 'chat': return this.chat.heard(data);
+      case 'history': return this.chat.remember(data.messages);
+      case 'error': return this.#refused(data);
       case 'reconnect':
         if (data.type === 'leave') this.socket.forget();
         return this.mesh.handle(frame);
@@ -228,110 +233,99 @@ export class Room extends Requests {
   }
 
   /** @param {Joined} joined */
-  #joined({ room, mode, role, members, iceServers, resumeToken, resumed, maxMembers, connectors }) {
+  #joined({
+    memberId, room, mode, role, members, iceServers, resumeToken, resumed, maxMembers, connectors = [],
+    audience = 0, stage = 0, locked = false, maxFileBytes = 0,
+  }) {
     this.#token = resumeToken;
+    this.#me = memberId;
+    this.#maxFile = maxFileBytes;
     this.mesh.configuration = { iceServers };
-    this.mesh.sfu = mode === 'sfu';
-    this.#roster = new Map(members.map((member) => [member.memberId, member]));
-    for (const { memberId } of [...this.mesh.connectors.values()]) if (!this.#roster.has(memberId)) this.mesh.closeMember(memberId);
-    if (resumed) this.mesh.keep(connectors ?? []);
-    this.chat.forget((id) => this.#roster.has(id));
+    this.mesh.setMode(mode === 'sfu');
+    this.#roster.set(members);
+    const here = (/** @type {string} */ id) => this.#roster.has(id);
+    for (const { memberId: id } of [...this.mesh.connectors.values()]) if (id !== SERVER && !here(id)) this.mesh.closeMember(id);
+    if (resumed) this.mesh.keep(connectors);
+    this.chat.forget(here);
     this.socket.release();
-    this.#told = {};
-    this.#set({ phase: 'joined', link: 'up', downSince: null, room, mode, role, maxMembers });
+    const again = this.state.phase === 'joined';
+    this.#set({ phase: 'joined', link: 'up', downSince: null, room, mode, maxMembers, audience, stage, locked, maxFileBytes: this.#limit(mode) });
+    if (!resumed) this.#set({ hands: this.#roster.hands([]), handCount: 0 });
+    if (again && role !== this.state.role) this.#became(role);
+    else this.#is(role);
     this.#refresh(true);
-    this.#tell();
+    this.#own.tell(true);
+    this.chat.again();
+    this.renew(resumed);
   }
 
-  /** @param {RosterEntry} entry */
-  #member(entry) {
-    const before = this.#roster.get(entry.memberId);
-    this.#roster.set(entry.memberId, entry);
-    const name = entry.username;
-    if (!before) this.#notice({ kind: 'joined', name });
-    else {
-      if (entry.hand && !before.hand) this.#notice({ kind: 'hand', name });
-      if (entry.away !== before.away) this.#notice({ kind: entry.away ? 'away' : 'back', name });
-    }
-    this.#refresh();
+  get #listens() {
+    return this.state.role === 'audience';
+  }
+
+  /** @param {Role} role */
+  #is(role) {
+    this.#set({ role, self: { ...this.state.self, role } });
+    if (this.#listens) this.#own.silence();
+  }
+
+  /**
+   * @param {Role} role
+   * @param {string} [by] member id
+   */
+  #became(role, by) {
+    const { role: before, self } = this.state;
+    if (!['host', 'presenter', 'audience'].includes(role)) return;
+    this.#set({ self: { ...self, hand: false }, ...(role === 'host' ? {} : { hands: this.#roster.hands([]), handCount: 0 }) });
+    this.#is(role);
+    this.#own.sync(true); // of a listener the server took in nothing but its hand
+    if (role === before) return;
+    const name = this.#roster.name(by ?? '');
+    if (before === 'audience') this.#notice({ kind: 'stage', by: name });
+    if (role !== 'presenter') this.#notice({ kind: role, by: name });
+  }
+
+  /** @param {Mode} mode */
+  #moved(mode) {
+    if (mode === this.state.mode) return;
+    this.mesh.setMode(mode === 'sfu');
+    this.#set({ mode, maxFileBytes: this.#limit(mode) });
+    this.chat.again();
+    this.view();
+    this.#notice({ kind: 'mode', mode });
+  }
+
+  /** @param {any} data of an error */
+  #refused({ type, event, message }) {
+    if (this.state.phase !== 'joined') return;
+    if (type === 'mode' && !event) this.#notice({ kind: 'error', type, message: String(message) });
+    else if (TELL.includes(type) && !ASKED.includes(event)) this.#notice({ kind: 'error', type });
+  }
+
+  /** @param {Mode} mode */
+  #limit(mode) {
+    return mode === 'sfu' ? this.#maxFile : MAX_FILE_BYTES;
   }
 
   /** @param {string} id */
   #memberGone(id) {
-    const name = this.#roster.get(id)?.username;
-    if (name === undefined) return;
-    this.#roster.delete(id);
-    this.#watch.forget(id);
-    this.mesh.closeMember(id);
+    this.#roster.drop(id);
     this.chat.forget((member) => this.#roster.has(member));
     this.#refresh(true);
-    this.#notice({ kind: 'left', name });
   }
 
   /** Makes the members anew from what the server tells of them and what comes from them. @param {boolean} [quiet] */
   #refresh(quiet = false) {
     if (this.state.phase !== 'joined') return;
-    const before = new Map(this.state.members.map((member) => [member.id, member]));
-    const members = [...this.#roster.values()].map((entry) => this.#participant(entry));
-    for (const { id, name, screen } of members) {
-      const was = before.get(id);
-      if (was && Boolean(screen) !== Boolean(was.screen) && !quiet) this.#notice({ kind: screen ? 'share-started' : 'share-stopped', name });
-      if (this.mesh.to(id)) this.chat.flush(id);
-    }
+    const members = this.#roster.participants(quiet);
+    this.chat.flush();
     this.#set({ members });
-  }
-
-  /**
-   * @param {RosterEntry} entry
-   * @returns {Participant}
-   */
-  #participant({ memberId: id, username: name, role, audio, video, hand, away }) {
-    const { camera, tracks, screen, connection } = this.mesh.media(id);
-    const { speaking, quality } = this.#watch.of(id);
-    const known = connection === 'connected';
-    return {
-      id, name, self: false, role, hand, away, screen, connection,
-      // Existing clients do not say what they send; their tracks do.
-      audio: audio ?? (known ? tracks.audio !== null : null),
-      video: video ?? (known ? tracks.video !== null : null),
-      camera: tracks.audio || tracks.video ? camera : null,
-      speaking, quality,
-    };
-  }
-
-  /** Sends, shows and tells what the devices do. */
-  #syncDevices() {
-    const { devices } = this;
-    const { audioTrack: audio, videoTrack: video } = devices;
-    this.mesh.setTracks({ audio, video });
-    const [shown] = this.#own.getVideoTracks();
-    if (shown && shown !== video) this.#own.removeTrack(shown);
-    if (video && shown !== video) this.#own.addTrack(video);
-    this.#mine({ audio: audio !== null, video: video !== null, camera: video ? this.#own : null });
-  }
-
-  /** @param {Partial<Participant>} change of oneself */
-  #mine(change) {
-    this.#set({ self: { ...this.state.self, ...change } });
-    this.#tell();
-  }
-
-  /** What changed, to the server and through it to the others. */
-  #tell() {
-    if (this.state.phase !== 'joined' || !this.socket.up) return;
-    const { audio, video, screen, hand } = this.state.self;
-    /** @type {{[key: string]: boolean}} */
-    const now = { audio: audio === true, video: video === true, screen: screen !== null, hand };
-    const changed = Object.entries(now).filter(([key, value]) => this.#told[key] !== value);
-    if (changed.length === 0) return;
-    this.#told = now;
-    this.socket.send('state', Object.fromEntries(changed));
   }
 
   /** Ten times a second: who is how loud. */
   #listen() {
     const { levels, turned } = this.#watch.listen(this.state.members);
-    levels.set('self', this.devices.level());
+    levels.set('self', this.#own.listen());
     if (turned) this.#refresh();
     this.#emit('levels', levels);
   }
@@ -339,6 +333,7 @@ export class Room extends Requests {
   async #measure() {
     this.chat.sweep();
     await this.#watch.measure(this.state.members);
+    this.report({ saturated: !this.mesh.sfu && this.#watch.saturated });
     this.#refresh();
   }
 
@@ -360,7 +355,7 @@ export class Room extends Requests {
     this.#leaving.abort();
     for (const timer of this.#timers) clearInterval(timer);
     this.chat.stop();
-    for (const track of this.state.self.screen?.getTracks() ?? []) track.stop();
+    if (this.state.self.screen) stop(this.state.self.screen);
     this.mesh.closeAll();
     this.#set({ phase: 'ended', ended: why, members: [], self: { ...this.state.self, screen: null } });
   }

@@ -5,6 +5,18 @@
 /** From these on: [fair, poor]. */
 const LOSS = [0.03, 0.08];
 const RTT_MS = [300, 600];
+const STARVED = 0.7; // of what is wanted
+
+/**
+ * Whether a copy of one's picture is held back by the line. A browser also calls limited what is merely told to be small.
+ * @param {Iterable<[string, any]>} report of its connection
+ * @param {number} wanted bit/s
+ */
+export function starves(report, wanted) {
+  const all = [...report].map(([, entry]) => entry);
+  const limited = all.some(({ type, qualityLimitationReason }) => type === 'outbound-rtp' && qualityLimitationReason === 'bandwidth');
+  return limited && all.some(({ type, nominated, availableOutgoingBitrate }) => type === 'candidate-pair' && nominated && availableOutgoingBitrate < wanted * STARVED);
+}
 
 /** Keeps the totals of the time before, since rates are differences. */
 export class Meter {
@@ -12,24 +24,17 @@ export class Meter {
   #before = null;
 
   /**
-   * @param {RTCPeerConnection} pc
-   * @returns {Promise<Measurement>}
-   */
-  async measure(pc) {
-    return this.read(await pc.getStats(), pc.connectionState, performance.now());
-  }
-
-  /**
    * @param {Iterable<[string, any]>} report
    * @param {string} state of the connection
    * @param {number} at milliseconds
+   * @param {(mid: string | undefined) => boolean} [mine] whether what comes in on a line is meant
    * @returns {Measurement}
    */
-  read(report, state, at) {
+  read(report, state, at, mine = () => true) {
     const entries = new Map(report);
     const all = [...entries.values()];
     const of = (/** @type {string} */ type) => all.filter((entry) => entry.type === type);
-    const inbound = of('inbound-rtp');
+    const inbound = of('inbound-rtp').filter(({ mid }) => mine(mid));
     const outbound = of('outbound-rtp');
     const remote = of('remote-inbound-rtp');
     const busiest = (/** @type {any[]} */ list, /** @type {string} */ field) => list.filter((entry) => entry.kind === 'video' && entry.frameWidth).sort((a, b) => (b[field] ?? 0) - (a[field] ?? 0))[0];

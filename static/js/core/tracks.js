@@ -3,7 +3,8 @@
 // Turning a camera off keeps its transceiver and its line of the description: the sender's track goes, and the direction.
 // Existing clients see that as `removetrack`.
 
-/** @import {Kind, Tracks} from './types.js' */
+/** @import {Kind, StreamOwner} from './types.js' */
+/** @import {Connector} from './connector.js' */
 
 /** @type {readonly Kind[]} In the order that existing clients offer them in. */
 export const KINDS = ['video', 'audio'];
@@ -88,19 +89,53 @@ export class Senders {
   }
 }
 
+/** @typedef {{audio: RTCRtpReceiver | null, video: RTCRtpReceiver | null}} Receivers */
+
 /**
- * What comes in now: of each kind the latest that runs. A server may keep many lines of a kind.
- * @param {RTCPeerConnection} pc
- * @returns {Tracks}
+ * What comes in of a member now: of each kind the latest that runs. A server may keep many lines of a kind.
+ * @param {Connector} connector
+ * @param {string} memberId
+ * @param {string} stream
  */
-export function received(pc) {
-  /** @type {{audio: MediaStreamTrack | null, video: MediaStreamTrack | null}} */
-  const tracks = { audio: null, video: null };
-  for (const { receiver: { track }, currentDirection } of pc.getTransceivers()) {
-    if ((currentDirection !== 'sendrecv' && currentDirection !== 'recvonly') || track.readyState !== 'live') continue;
+export function received(connector, memberId, stream) {
+  /** @type {Receivers} */
+  const receivers = { audio: null, video: null };
+  for (const { receiver, currentDirection, mid } of connector.pc.getTransceivers()) {
+    const { track } = receiver;
+    if ((currentDirection !== 'sendrecv' && currentDirection !== 'recvonly') || track.readyState !== 'live' || !carries(connector, mid, memberId, stream)) continue;
     const kind = /** @type {Kind} */ (track.kind);
     if (kind === 'video' && track.muted) continue; // nothing has come yet
-    if (!tracks[kind] || !track.muted) tracks[kind] = track;
+    if (!receivers[kind] || !track.muted) receivers[kind] = receiver;
   }
-  return tracks;
+  return receivers;
+}
+
+/**
+ * Whether a line of a connector is a member's. Only a downlink has lines of many.
+ * @param {Connector} connector
+ * @param {string | null | undefined} mid
+ * @param {string} memberId
+ * @param {string} stream
+ */
+export function carries({ streamType, owners }, mid, memberId, stream) {
+  if (streamType !== 'downlink') return true;
+  const owner = owners.get(mid ?? '');
+  return owner?.memberId === memberId && owner.streamType === stream;
+}
+
+/**
+ * Whose the lines of a description are, by mid.
+ * @param {string} sdp
+ * @param {readonly StreamOwner[]} streams
+ */
+export function ownersOf(sdp, streams) {
+  const owners = new Map(streams.map((stream) => [stream.streamId, stream]));
+  /** @type {Map<string, StreamOwner>} */
+  const lines = new Map();
+  for (const section of sdp.split(/^m=/m).slice(1)) {
+    const mid = /^a=mid:(\S+)/m.exec(section)?.[1];
+    const owner = owners.get(/^a=msid:(\S+)/m.exec(section)?.[1] ?? '');
+    if (mid && owner) lines.set(mid, owner);
+  }
+  return lines;
 }

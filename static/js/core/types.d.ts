@@ -82,6 +82,8 @@ export interface ChatMessage {
   readonly text?: string;
   /** Id of the file's transfer. */
   readonly transfer?: string;
+  /** The server did not take it. */
+  readonly failed?: boolean;
 }
 
 export interface Transfer {
@@ -108,6 +110,8 @@ export interface Notice {
   /** What was muted. */
   readonly media?: Kind;
   readonly mode?: Mode;
+  /** Of an error `mode`: the server's own words, in the person's language. */
+  readonly message?: string;
   /** Of an error: a word of PROTOCOL.md section 6. */
   readonly type?: string;
 }
@@ -184,6 +188,10 @@ export interface Joined {
 export interface StreamOwner { streamId: string; memberId: string; streamType: 'user' | 'display' }
 
 /** A message of the data channel, or of `reconnect` and `reconnectWork`. */
-export interface PeerMessage { type: string; data?: any }
+export interface PeerMessage {
+  type: string; data?: any;
+  /** Who says it, where the server is the other end. */
+  memberId?: string;
+}
 
 export interface FileHeader { name: string; type: string; size: number | null; pieces: number }

@@ -1,20 +1,25 @@
 // Who speaks, and how well each member is received: measured again and again.
 
 import { remoteLevel } from './levels.js';
-import { Meter, quality } from './stats.js';
+import { SERVER } from './protocol.js';
+import { Meter, quality, starves } from './stats.js';
+import { carries } from './tracks.js';
 
 /** @import {ConnectionStats, Mode, Participant, Quality} from './types.js' */
 /** @import {Connector} from './connector.js' */
 /** @import {Mesh} from './mesh.js' */
 
-const AUDIBLE = 0.08;
+/** From this level on somebody is heard. */
+export const AUDIBLE = 0.08;
 const HOLD_MS = 600; // somebody is said to speak this long after the last sound
+const STARVED = 3; // measurements in a row
 
 export class Watch {
   /** @type {Map<string, {quality: Quality, spokeAt: number}>} */
   #known = new Map();
-  /** @type {WeakMap<Connector, {tile: Meter, panel: Meter}>} */
+  /** One for each purpose. @type {WeakMap<Connector, Map<string, Meter>>} */
   #meters = new WeakMap();
+  #starved = 0;
 
   /** @param {Mesh} mesh */
   constructor(mesh) {
@@ -32,6 +37,11 @@ export class Watch {
     this.#known.delete(id);
   }
 
+  /** Most copies of one's picture get less of the line than they need, and have for some seconds. */
+  get saturated() {
+    return this.#starved >= STARVED;
+  }
+
   /**
    * Levels by member, and whether somebody began or ceased to speak.
    * @param {readonly Participant[]} members
@@ -41,36 +51,68 @@ export class Watch {
     const levels = new Map();
     let turned = false;
     for (const { id, speaking } of members) {
-      const connector = this.mesh.to(id);
-      const level = connector ? remoteLevel(connector) : 0;
+      const ear = this.mesh.ear(id);
+      const level = remoteLevel(ear);
       levels.set(id, level);
       if (level >= AUDIBLE) this.#entry(id).spokeAt = performance.now();
-      if (speaking !== this.of(id).speaking) turned = true;
+      if (ear && speaking !== this.of(id).speaking) turned = true;
     }
     return { levels, turned };
   }
 
   /** @param {readonly Participant[]} members */
   async measure(members) {
-    await Promise.all(members.map(async ({ id }) => {
-      const connector = this.mesh.to(id);
-      const measured = connector && await this.#metersOf(connector).tile.measure(connector.pc).catch(() => null);
-      if (measured) this.#entry(id).quality = quality(measured);
-    }));
+    const reports = await this.#reports();
+    for (const { id } of members) {
+      const connector = this.mesh.link(id);
+      const report = connector && reports.get(connector);
+      if (report) this.#entry(id).quality = quality(this.#read(connector, report, `tile ${id}`, id, 'user'));
+    }
+    const starving = this.mesh.copies().map(([connector, wanted]) => starves(reports.get(connector) ?? [], wanted));
+    // A single copy would be no smaller on its way to a server.
+    this.#starved = starving.length > 1 && starving.filter(Boolean).length * 2 > starving.length ? this.#starved + 1 : 0;
   }
 
   /**
    * @param {(id: string) => string} name
-   * @param {Mode} via
+   * @param {Mode} mode
    * @returns {Promise<ConnectionStats[]>}
    */
-  async stats(name, via) {
-    const rows = await Promise.all([...this.mesh.connectors.values()].map(async (connector) => ({
-      ...await this.#metersOf(connector).panel.measure(connector.pc),
-      memberId: connector.memberId, name: name(connector.memberId), via,
-      stream: /** @type {'user' | 'screen'} */ (connector.streamType === 'user' ? 'user' : 'screen'),
-    })));
-    return rows.sort((a, b) => a.name.localeCompare(b.name));
+  async stats(name, mode) {
+    const rows = [...await this.#reports()].flatMap(([connector, report]) => {
+      const { memberId, streamType, owners } = connector;
+      const own = memberId === SERVER ? 'self' : memberId;
+      const one = { memberId: own, streamType: streamType === 'user' ? 'user' : 'display' };
+      const parts = streamType === 'downlink' ? new Map([...owners.values()].map((owner) => [`${owner.memberId} ${owner.streamType}`, owner])).values() : [one];
+      return [...parts].map((part) => ({
+        ...this.#read(connector, report, `panel ${part.memberId} ${part.streamType}`, part.memberId, part.streamType),
+        memberId: part.memberId, name: name(part.memberId), via: memberId === SERVER ? /** @type {const} */ ('sfu') : mode,
+        stream: /** @type {'user' | 'screen'} */ (part.streamType === 'user' ? 'user' : 'screen'),
+      }));
+    });
+    return rows.sort((a, b) => Number(b.memberId === 'self') - Number(a.memberId === 'self') || a.name.localeCompare(b.name));
+  }
+
+  /** @returns {Promise<Map<Connector, Iterable<[string, any]>>>} */
+  async #reports() {
+    const all = [...this.mesh.connectors.values()];
+    const reports = await Promise.all(all.map(async (connector) => [connector, await connector.pc.getStats().catch(() => [])]));
+    return new Map(/** @type {[Connector, any][]} */ (reports));
+  }
+
+  /**
+   * @param {Connector} connector
+   * @param {Iterable<[string, any]>} report
+   * @param {string} purpose
+   * @param {string} memberId
+   * @param {string} stream
+   */
+  #read(connector, report, purpose, memberId, stream) {
+    let meters = this.#meters.get(connector);
+    if (!meters) this.#meters.set(connector, meters = new Map());
+    let meter = meters.get(purpose);
+    if (!meter) meters.set(purpose, meter = new Meter());
+    return meter.read(report, connector.pc.connectionState, performance.now(), (mid) => carries(connector, mid, memberId, stream));
   }
 
   /** @param {string} id */
@@ -78,12 +120,5 @@ export class Watch {
     let entry = this.#known.get(id);
     if (!entry) this.#known.set(id, entry = { quality: 'good', spokeAt: -Infinity });
     return entry;
-  }
-
-  /** @param {Connector} connector */
-  #metersOf(connector) {
-    let meters = this.#meters.get(connector);
-    if (!meters) this.#meters.set(connector, meters = { tile: new Meter(), panel: new Meter() });
-    return meters;
   }
 }
