@@ -40,7 +40,7 @@ type client struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	all   []*leg // that there ever were
+	all   []*leg                         // that there ever were
 	talk  map[protocol.MemberID][]string // files
 	lines []chatData
 	wrong []protocol.ErrorType // what it was told it did wrong

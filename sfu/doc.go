@@ -12,6 +12,12 @@
 //     screen; the client's own publication rides on exactly one of them, its
 //     uplink.
 //   - section: one m-line of a connector.
+//   - stage: the members who publish. The others are the audience: they get the
+//     stage, and nobody gets anything of them.
+//   - downlink: the one connector over which a client that knows that there is
+//     a server receives everything. Its own pictures have a connector each. All
+//     of these it has with protocol.ServerMember, and the server's offers on
+//     them go over the client's socket.
 //
 // The rules of sfu.md (c) that a reader should know first:
 //
@@ -25,6 +31,13 @@
 //   - A section is offered as receiving on the uplink only, so a client's
 //     tracks attach there and nowhere else. When the uplink ends, the next one
 //     gets fresh receiving sections for the tracks that wait.
+//   - An existing client that is alone on stage before an audience has a
+//     connector with a placeholder for it, or it would send nothing.
+//   - A section of a downlink whose stream has ended carries another one as soon
+//     as the client has heard of the end, so a description does not grow with
+//     people who come and go.
+//   - Chat comes up to the room, which says to whom it goes; files go from box to
+//     box among the stage (box.go, files.go) and do not come near the room.
 //   - Whether a member's camera is on is read from its answers, and from the
 //     packets where it is the client that offers.
 //

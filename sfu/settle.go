@@ -13,9 +13,10 @@ import (
 func (c *connector) settle(s *section, k codec.Kind, theirs *description.Section, ours []description.Format) {
 	formats := trackFormats(theirs.Formats, ours)
 	dead := theirs.Rejected || len(formats) == 0
-	if s.takes && theirs.Direction.Sends() && !dead {
+	// It may have left the stage while the client answered.
+	if pub := c.publishes(); s.takes && pub != nil && theirs.Direction.Sends() && !dead {
 		c.receive(s, receiving{
-			mid: s.mid, kind: k, formats: formats, sources: trackSources(theirs.Sources), track: c.publishes().tracks[k],
+			mid: s.mid, kind: k, formats: formats, sources: trackSources(theirs.Sources), track: pub.tracks[k],
 		})
 	} else {
 		c.stopReceiving(s)
