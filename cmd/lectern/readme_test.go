@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -56,4 +57,32 @@ func settingsTable() string {
 		fmt.Fprintf(&b, "| `%s` | %s| %s |\n", strings.ReplaceAll(row, "|", `\|`), value, help)
 	}
 	return b.String()
+}
+
+// TestREADMETour has a server do what README.md's tour of /api/rooms says, in
+// its order, with two people who join when the first is looked for.
+func TestREADMETour(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := regexp.MustCompile(`(?m)^    (ID=\$\()?api ([A-Z]+) +(\S+)(?: +'([^']*)')?`)
+	p := startWith(t, append(anyRTCPort, "LECTERN_ADMIN_TOKEN="+adminToken), "--mode", "sfu")
+	o := operator{t, p}
+	last, done := "", 0
+	for _, m := range call.FindAllStringSubmatch(string(b), -1) {
+		if m[1] != "" {
+			join(t, p, "lecture", "ann", "")
+			second, _ := join(t, p, "lecture", "bob", "")
+			last = second.id
+		}
+		path := strings.NewReplacer(`"`, "", "$ID", last, "lecture)", "lecture").Replace(m[3])
+		if status, answer := o.do(m[2], "/api/rooms"+path, m[4]); status >= 300 {
+			t.Errorf("%s: got %d %v", m[0], status, answer)
+		}
+		done++
+	}
+	if done != 9 {
+		t.Errorf("README.md has %d calls, want 9", done)
+	}
 }
