@@ -101,7 +101,7 @@ func (r *Room) welcome(now time.Time, m *member, refs []protocol.ConnectorRef, r
 		ResumeToken: m.token, ServerVersion: r.settings.Version,
 		Resumed: resumed, Connectors: refs,
 		GraceMS: r.settings.Grace.Milliseconds(), MaxMembers: r.policy.MaxMembers,
-		Audience: r.listeners(), Stage: r.policy.Stage, Locked: r.locked,
+		Audience: r.count(m).Count, Stage: r.policy.Stage, Locked: r.locked,
 		MaxFileBytes: r.settings.MaxFileBytes,
 	}
 	if j.ICEServers == nil {

@@ -240,7 +240,10 @@ func (r *Room) remove(now time.Time, m *member, named []protocol.LeaveItem) {
 	}
 	r.plane.Detach(m.id, named)
 	r.pump(now)
-	if m.role == protocol.RoleHost {
+	switch {
+	case len(r.order) == 0: // whoever waits at the door finds it as new
+		r.locked, r.history, r.historyBytes = false, nil, 0
+	case m.role == protocol.RoleHost:
 		r.succeed(now)
 	}
 }

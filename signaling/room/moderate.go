@@ -48,7 +48,7 @@ func (r *Room) capable(now time.Time, m *member, msg protocol.Message) error {
 		r.plane.Report(m.id, msg)
 		return nil
 	case *protocol.AskAudience:
-		r.send(now, m, &protocol.Audience{Count: r.listeners()})
+		r.send(now, m, r.count(m))
 		return nil
 	}
 	return r.act(now, m, msg)

@@ -54,7 +54,7 @@ func (r *Room) removeMember(now time.Time, id protocol.MemberID) error {
 	if m == nil {
 		return ErrNoMember
 	}
-	r.note(slog.LevelInfo, "member removed", "member", m.id, "by", "")
+	r.note(slog.LevelInfo, "member removed", "member", m.id, "by", "operator")
 	r.kick(now, m, whyRemoved)
 	r.Pump(now)
 	return nil

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -124,7 +125,7 @@ func (r *Room) changeRole(now time.Time, m *member, role protocol.Role, by proto
 	if was == role {
 		return
 	}
-	r.note(slog.LevelInfo, "role changed", "member", m.id, "role", role, "by", by)
+	r.note(slog.LevelInfo, "role changed", "member", m.id, "role", role, "by", cmp.Or(by, "server"))
 	if was.OnStage() != role.OnStage() {
 		r.move(now, m)
 	} else {
@@ -152,7 +153,7 @@ func (r *Room) move(now time.Time, m *member) {
 		return
 	}
 	if on {
-		r.send(now, m, &protocol.Audience{Count: r.listeners()})
+		r.send(now, m, r.count(m))
 		r.tellLock(now, m)
 	}
 	r.catchUp(now, m, old)

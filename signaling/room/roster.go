@@ -212,6 +212,16 @@ func set(field **bool, to *bool) (changed bool) {
 	return true
 }
 
+// count is how many listen, for one member. If it hears another number than
+// the stage did, the stage hears of it again.
+func (r *Room) count(m *member) *protocol.Audience {
+	n := r.listeners()
+	if m.role.OnStage() && n != r.countTold {
+		r.countTold, r.countChanged = -1, true
+	}
+	return &protocol.Audience{Count: n}
+}
+
 // countDue is when the stage may be told how many listen.
 func (r *Room) countDue() time.Time {
 	if !r.countChanged {

@@ -3,8 +3,12 @@ package room_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,21 +23,28 @@ var update = flag.Bool("update", false, "rewrite the transcripts with what the r
 
 // TestTranscripts replays testdata/*.txt. A line is what happens:
 //
-//	set grace 15s | set max 3      settings, before anything else
+//	set grace 15s | set max 3      settings, before anything else; also stage,
+//	                               file, hosttoken, and mode auto or sfu, which
+//	                               makes the plane one that only writes down
 //	addr a 192.0.2.7               the client of socket a has this address
 //	a -> join {...}                socket a sends an event
 //	held a -> answer {...}         socket a sends it before it says who it is
 //	drop a | lose a                socket a ends, in an orderly way or not
 //	pong a | mute a                socket a answers a probe, or does not
 //	wait 15s                       time passes
+//	plane said a x1 hello          the plane says something (plane_test.go)
+//	times 60 a -> state {...}      the same many times, $n counting and
+//	                               $turn(x,y) being x and y in turn; what comes
+//	                               of it is only counted
 //
-// and below it, indented, everything the room then wants done. Sockets are
+// and below it, indented, everything the room then wants done, first of its
+// plane. $role(host,r,1h) is a token good for that long. Sockets are
 // named by the transcript, and so is the member that joins on one. Run with
 // -update, read the diff, commit only changes you can explain.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) < 30 {
-		t.Fatalf("found %d transcripts (%v), want at least 30", len(files), err)
+	if err != nil || len(files) < 80 {
+		t.Fatalf("found %d transcripts (%v), want at least 80", len(files), err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
@@ -60,6 +71,7 @@ func TestTranscripts(t *testing.T) {
 type player struct {
 	t        *testing.T
 	settings room.Settings
+	plane    *stage // nil if it is the relay
 	room     *room.Room
 	now      time.Time
 	addr     map[room.SocketID]string
@@ -75,7 +87,7 @@ func replay(t *testing.T, script string) string {
 	}
 	p.settings = room.Settings{
 		Grace: 15 * time.Second, Policy: room.Policy{MaxMembers: 100}, Version: "test",
-		NewPlane: func(string, room.Policy) media.Plane { return p2p.New() },
+		NewPlane: p.newPlane, TokenKey: []byte("key"),
 		NewToken: func() string { p.tokens++; return fmt.Sprintf("token%d", p.tokens) },
 	}
 	for line := range strings.Lines(script) {
@@ -85,11 +97,51 @@ func replay(t *testing.T, script string) string {
 		}
 		fmt.Fprintln(&p.out, line)
 		if line != "" && !strings.HasPrefix(line, "#") {
-			p.step(line)
-			p.report()
+			p.times(line)
 		}
 	}
 	return p.out.String()
+}
+
+func (p *player) newPlane(_ string, policy room.Policy) media.Plane {
+	if policy.Mode == room.ModeP2P {
+		return p2p.New()
+	}
+	p.plane = &stage{mode: protocol.ModeP2P}
+	if policy.Mode == room.ModeSFU {
+		p.plane = &stage{mode: protocol.ModeSFU, fixed: true}
+	}
+	return p.plane
+}
+
+// times plays a line, once or many times.
+func (p *player) times(line string) {
+	words := strings.SplitN(line, " ", 3)
+	if words[0] != "times" {
+		p.step(line)
+		p.report()
+		return
+	}
+	n, err := strconv.Atoi(words[1])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	before := p.out.String()
+	p.out.Reset()
+	for i := range n {
+		step := strings.ReplaceAll(words[2], "$n", strconv.Itoa(i))
+		p.step(inTurn.ReplaceAllString(step, fmt.Sprintf("${%d}", i%2+1)))
+		p.report()
+	}
+	counts := map[string]int{}
+	for line := range strings.Lines(p.out.String()) {
+		counts[kind(line)]++
+	}
+	p.out.Reset()
+	p.out.WriteString(before)
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(&p.out, "  %d times %s\n", counts[what], what)
+	}
 }
 
 func (p *player) step(line string) {
@@ -110,6 +162,11 @@ func (p *player) step(line string) {
 		p.room.Probed(p.now, room.SocketID(words[1]), words[0] == "pong")
 	case words[0] == "wait":
 		p.wait(words[1])
+	case words[0] == "plane":
+		if err := p.plane.say(strings.TrimPrefix(line, "plane ")); err != nil {
+			p.t.Fatal(err)
+		}
+		p.room.Pump(p.now)
 	case words[0] == "held":
 		rest := strings.SplitN(words[3], " ", 2)
 		if m := p.decode(rest[0], rest[1]); m != nil {
@@ -128,6 +185,11 @@ func (p *player) step(line string) {
 }
 
 func (p *player) set(key, value string) {
+	policy := &p.settings.Policy
+	numbers := map[string]any{
+		"max": &policy.MaxMembers, "stage": &policy.Stage, "hosttoken": &policy.HostToken,
+		"mode": &policy.Mode, "file": &p.settings.MaxFileBytes,
+	}
 	switch key {
 	case "grace":
 		d, err := time.ParseDuration(value)
@@ -135,9 +197,9 @@ func (p *player) set(key, value string) {
 			p.t.Fatal(err)
 		}
 		p.settings.Grace = d
-	case "max":
-		if _, err := fmt.Sscan(value, &p.settings.Policy.MaxMembers); err != nil {
-			p.t.Fatal(err)
+	default:
+		if _, err := fmt.Sscan(value, numbers[key]); err != nil {
+			p.t.Fatal(key, err)
 		}
 	}
 }
@@ -162,13 +224,44 @@ func (p *player) wait(d string) {
 }
 
 func (p *player) decode(event, data string) protocol.Message {
-	m, err := protocol.Decode(event, []byte(data))
+	m, err := protocol.Decode(event, []byte(p.withToken(data)))
 	if err != nil {
 		fmt.Fprintf(&p.out, "  refused %v\n", err)
 		return nil
 	}
 	return m
 }
+
+// withToken puts the tokens in that a transcript names.
+func (p *player) withToken(data string) string {
+	return tokenCall.ReplaceAllStringFunc(data, func(s string) string {
+		part := tokenCall.FindStringSubmatch(s)
+		d, err := time.ParseDuration(part[3])
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		token, err := room.NewHub(p.settings, nil).Token(part[2], protocol.Role(part[1]), p.now.Add(d))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return token
+	})
+}
+
+// kind is what a line of output says, without of whom if they are numbered.
+func kind(line string) string {
+	words := strings.Fields(line)
+	words[0] = strings.TrimRight(words[0], "0123456789")
+	switch words[1] {
+	case "<-", "INFO":
+		return strings.Join(words[:3], " ")
+	}
+	return strings.Join(words[:2], " ")
+}
+
+var inTurn = regexp.MustCompile(`\$turn\((\w+),(\w+)\)`)
+
+var tokenCall = regexp.MustCompile(`\$role\((\w+),(\w+),([^)]+)\)`)
 
 func (p *player) message(s room.SocketID, event, data string) {
 	m := p.decode(event, data)
@@ -189,8 +282,18 @@ func (p *player) report() {
 	if p.room == nil {
 		return
 	}
+	if p.plane != nil {
+		for _, c := range p.plane.calls {
+			fmt.Fprintf(&p.out, "  plane: %s\n", c)
+		}
+		p.plane.calls = nil
+	}
 	for _, o := range p.room.Drain() {
 		switch {
+		case o.Note != nil:
+			fmt.Fprintf(&p.out, "  log %s %s %v\n", o.Note.Level, o.Note.Text, o.Note.Args)
+		case o.Err != nil:
+			fmt.Fprintf(&p.out, "  %s <- error %v\n", o.Socket, o.Err)
 		case o.Msg != nil:
 			data, err := protocol.Encode(o.Msg)
 			if err != nil {
