@@ -258,6 +258,9 @@ func (c Config) iceServers() []protocol.ICEServer {
 	return list
 }
 
+// maxFileBytes is the limit of a file that the server passes on.
+func (c Config) maxFileBytes() int64 { return int64(c.MaxFile) << 20 }
+
 // rtcAddresses are what the clients are told; Validate has passed.
 func (c Config) rtcAddresses() []netip.Addr {
 	var list []netip.Addr

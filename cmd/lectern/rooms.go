@@ -23,7 +23,7 @@ func openMedia(cfg Config, log *slog.Logger) (*sfu.Server, error) {
 	if cfg.Mode == room.ModeP2P {
 		return nil, nil // no server is what p2p means
 	}
-	c := sfu.Config{Port: cfg.RTCPort, Addresses: cfg.rtcAddresses(), Logger: log}
+	c := sfu.Config{Port: cfg.RTCPort, Addresses: cfg.rtcAddresses(), MaxFile: cfg.maxFileBytes(), Logger: log}
 	s, err := sfu.New(c)
 	if cfg.Mode == room.ModeAuto && c.Port != 0 && errors.Is(err, syscall.EADDRINUSE) {
 		c.Port = 0
@@ -55,7 +55,7 @@ func (s *server) roomSettings() (room.Settings, error) {
 	return room.Settings{
 		Grace:        s.cfg.Grace,
 		Policy:       room.Policy{Mode: s.cfg.Mode, Stage: s.cfg.Stage, MaxMembers: s.cfg.MaxMembers},
-		MaxFileBytes: int64(s.cfg.MaxFile) << 20,
+		MaxFileBytes: s.cfg.maxFileBytes(),
 		TokenKey:     key,
 		ICEServers:   s.cfg.iceServers(),
 		Version:      buildVersion(),
