@@ -74,15 +74,22 @@ type person struct {
 // join gives the person and its role.
 func join(t *testing.T, p *program, room, name, more string) (*person, string) {
 	t.Helper()
-	c := &person{t: t, ws: dial(t, p)}
+	c, joined := enter(t, p, room, name, more)
+	role, _ := joined["role"].(string)
+	return c, role
+}
+
+// enter gives the person and what it was told of the room.
+func enter(t *testing.T, p *program, room, name, more string) (c *person, joined map[string]any) {
+	t.Helper()
+	c = &person{t: t, ws: dial(t, p)}
 	msg := fmt.Sprintf(`{"event":"join","data":{"id":"0123456789abcdef-%s","username":%q,"roomname":%q,"capabilities":["roster"]%s}}`, name, name, room, more)
 	if err := c.ws.WriteMessage(websocket.TextMessage, []byte(msg)); err != nil {
 		t.Fatal(err)
 	}
-	joined := c.await("joined")
+	joined = c.await("joined")
 	c.id, _ = joined["memberId"].(string)
-	role, _ := joined["role"].(string)
-	return c, role
+	return c, joined
 }
 
 // await reads until an event comes and gives its data.

@@ -37,7 +37,7 @@ func TestImportArrows(t *testing.T) {
 		{"the SFU knows no websockets, router or HTTP", is(module + "sfu"),
 			is("github.com/gorilla", "github.com/go-chi", "net/http", module+"api",
 				module+"signaling/room", module+"signaling/conn", module+"signaling/socketio", module+"signaling/wsjson")},
-		{"the core knows no network", is(module+"signaling/protocol", module+"signaling/media", module+"signaling/p2p", module+"signaling/room"),
+		{"the core knows no network", is(module+"signaling/protocol", module+"signaling/media", module+"signaling/p2p", module+"signaling/auto", module+"signaling/room"),
 			func(dep string) bool { return is("net")(dep) && dep != "net/netip" }},
 		{"wsjson does not know socketio", is(module + "signaling/wsjson"), is(module + "signaling/socketio")},
 		{"socketio does not know wsjson", is(module + "signaling/socketio"), is(module + "signaling/wsjson")},
@@ -46,7 +46,7 @@ func TestImportArrows(t *testing.T) {
 		{"api knows no pion and no transport", is(module + "api"),
 			is("github.com/pion", module+"sfu", module+"signaling/socketio", module+"signaling/wsjson")},
 		{"only tests know OpenAPI", is("lectern"), is("github.com/getkin")},
-		{"the room knows no connection", is(module + "signaling/room"), is(module+"signaling/conn", module+"signaling/p2p")},
+		{"the room knows no connection", is(module + "signaling/room"), is(module+"signaling/conn", module+"signaling/p2p", module+"signaling/auto")},
 		{"only cmd imports the SFU", func(p string) bool { return !is(module+"cmd", module+"sfu")(p) }, is(module + "sfu")},
 	}
 	for _, r := range rules {

@@ -38,6 +38,14 @@ func openMedia(cfg Config, log *slog.Logger) (*sfu.Server, error) {
 	return s, nil
 }
 
+// rtcPort is the UDP port for media, 0 if there is none.
+func (s *server) rtcPort() int {
+	if s.sfu == nil {
+		return 0
+	}
+	return s.sfu.Port()
+}
+
 // rtcError says what to do about a port that cannot be had.
 func rtcError(port int, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -52,7 +52,8 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, stdout io.Writer) 
 	if err := s.greet(stdout); err != nil {
 		log.Warn("the start-up message could not be printed", "error", err)
 	}
-	log.Info("serving", "address", s.addr().String(), "version", buildVersion(), "mode", cfg.Mode, "tls", cfg.TLS)
+	log.Info("serving", "address", s.addr().String(), "version", buildVersion(), "mode", cfg.Mode,
+		"rtc-port", s.rtcPort(), "tls", cfg.TLS, "admin", cfg.AdminToken != "")
 
 	failed := make(chan error, 1)
 	go func() { failed <- s.run() }() // ends with shutdown
