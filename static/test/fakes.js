@@ -58,7 +58,17 @@ export function track(kind) {
   return Object.assign(new EventTarget(), { kind, id: Math.random(), readyState: 'live', muted: false, stop() { this.readyState = 'ended'; } });
 }
 
-const receiver = (kind) => ({ track: track(kind), getSynchronizationSources: () => [], getStats: async () => new Map() });
+/** `come`: frames or packets so far, as getStats tells them. */
+const receiver = (kind) => {
+  const made = { track: track(kind), come: 0, getSynchronizationSources: () => [] };
+  made.getStats = async () => new Map([['i', { type: 'inbound-rtp', kind, framesDecoded: made.come, packetsReceived: made.come }]]);
+  return made;
+};
+
+/** A description: a line for each [mid, kind, direction, stream id]. */
+export function sdp(...lines) {
+  return lines.map(([mid, kind, direction, id]) => `m=${kind} 9 X 0\r\na=mid:${mid}\r\na=${direction}\r\n${id ? `a=msid:${id} t${mid}\r\n` : ''}`).join('');
+}
 
 export class FakeChannel extends EventTarget {
   readyState = 'connecting';
@@ -105,8 +115,12 @@ export class FakeConnection extends EventTarget {
   }
 
   addTrack(added) {
-    const sender = { track: added, replaceTrack: async (next) => { sender.track = next; }, getParameters: () => ({}) };
-    this.#transceivers.push({ sender, mid: null, direction: 'sendrecv', currentDirection: null, receiver: receiver(added.kind) });
+    // One that a description of the other side has made is used first.
+    const free = this.#transceivers.find(({ receiver, sender, direction }) => receiver.track.kind === added.kind && !sender.track && direction === 'recvonly' && !sender.used);
+    const sender = free?.sender ?? { track: null, replaceTrack: async (next) => { sender.track = next; }, getParameters: () => ({}) };
+    Object.assign(sender, { track: added, used: true });
+    if (free) free.direction = 'sendrecv';
+    else this.#transceivers.push({ sender, mid: null, direction: 'sendrecv', currentDirection: null, receiver: receiver(added.kind) });
     return sender;
   }
 
@@ -130,8 +144,8 @@ export class FakeConnection extends EventTarget {
     this.signalingState = answer ? 'stable' : 'have-local-offer';
     this.localDescription = { type: answer ? 'answer' : 'offer', sdp: `sdp ${this.offers}` };
     this.#transceivers.forEach((transceiver, index) => {
-      transceiver.mid = String(index);
-      if (answer) transceiver.currentDirection = transceiver.direction;
+      transceiver.mid ??= String(index);
+      if (answer) transceiver.currentDirection = common(transceiver.direction, transceiver.offered ?? 'sendrecv');
     });
   }
 
@@ -139,7 +153,20 @@ export class FakeConnection extends EventTarget {
     if (description.type === 'answer' && this.signalingState !== 'have-local-offer') throw new Error('wrong state: answer');
     this.signalingState = description.type === 'offer' ? 'have-remote-offer' : 'stable';
     this.remoteDescription = description;
+    if (description.type === 'offer') {
+      for (const [, kind, mid, direction] of description.sdp.matchAll(/m=(\w+).*\r\na=mid:(\S+)\r\na=(\w+)/g)) this.#offered(kind, mid, direction);
+    }
     if (description.type === 'answer') for (const transceiver of this.#transceivers) transceiver.currentDirection = transceiver.direction;
+  }
+
+  #offered(kind, mid, offered) {
+    const all = this.#transceivers;
+    let one = all.find((known) => known.mid === mid) ?? all.find((known) => known.mid === null && known.receiver.track.kind === kind);
+    if (!one) {
+      const sender = { track: null, replaceTrack: async (next) => { sender.track = next; }, getParameters: () => ({}) };
+      all.push(one = { sender, direction: 'recvonly', currentDirection: null, receiver: receiver(kind) });
+    }
+    Object.assign(one, { mid, offered });
   }
 
   async addIceCandidate(candidate) {
@@ -160,10 +187,18 @@ export class FakeConnection extends EventTarget {
   close() { this.connectionState = 'closed'; }
 }
 
+/** What comes of one side's direction and the other's. */
+function common(mine, theirs) {
+  const sends = /send/.test(mine) && /recv/.test(theirs);
+  const receives = /recv/.test(mine) && /send/.test(theirs);
+  return sends && receives ? 'sendrecv' : sends ? 'sendonly' : receives ? 'recvonly' : 'inactive';
+}
+
 export class FakeDevices extends EventTarget {
   audioTrack = null;
   videoTrack = null;
-  level() { return 0; }
+  loud = 0;
+  level() { return this.loud; }
   async setVideo(on) {
     this.videoTrack = on ? track('video') : null;
     this.dispatchEvent(new Event('change'));

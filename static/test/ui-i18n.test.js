@@ -65,9 +65,14 @@ test('keys that are put together exist for all they are put together from', () =
   const wanted = [
     ...['audio', 'video', 'both'].flatMap((kind) => problems.map((type) => `problem.${kind}.${type}`)),
     ...['denied', 'unsupported', 'unknown', 'insecure'].map((type) => `problem.screen.${type}`),
-    ...['repeat', 'room-full', 'forbidden', 'invalid', 'unreachable', 'closing', 'internal'].map((type) => `error.${type}`),
-    ...['joined', 'left', 'hand', 'share-started', 'share-stopped', 'back', 'away', 'error', 'forbidden', 'too-large', 'rate', 'media'].map((kind) => `notice.${kind}`),
-    ...['left', 'removed', 'elsewhere', 'repeat', 'room-full', 'closed'].flatMap((why) => [`ended.${why}`, `ended.${why}Lead`]),
+    ...['repeat', 'room-full', 'locked', 'mode', 'forbidden', 'invalid', 'unreachable', 'closing', 'internal'].map((type) => `error.${type}`),
+    ...['joined', 'left', 'hand', 'share-started', 'share-stopped', 'back', 'away', 'error', 'forbidden', 'too-large', 'rate', 'media', 'stage-full', 'mode', 'invalid', 'not-in-room',
+      'audience', 'audienceBy', 'host', 'hostBy', 'muted.audio', 'muted.video', 'locked', 'unlocked', 'view.grid', 'view.speaker', 'stage.joined', 'stage.left'].map((kind) => `notice.${kind}`),
+    ...['left', 'removed', 'elsewhere', 'repeat', 'room-full', 'locked', 'room-closed', 'closed'].flatMap((why) => [`ended.${why}`, `ended.${why}Lead`]),
+    ...['mute', 'stop-camera', 'to-audience', 'make-host', 'remove', 'invite', 'fullscreen', 'lock', 'step-down', 'settings', 'stats', 'shortcuts'].map((item) => `menu.${item}`),
+    ...['host', 'remove'].flatMap((what) => [`confirm.${what}`, `confirm.${what}Lead`, `confirm.${what}Yes`]),
+    ...['p2p', 'sfu'].flatMap((mode) => [`mode.${mode}`, `mode.${mode}Why`]),
+    ...['prev', 'next'].map((name) => `room.${name}`), 'hands.stage', 'hands.lower', 'shortcuts.h', 'shortcuts.hands',
     ...['audioinput', 'videoinput', 'audiooutput'].map((kind) => `device.${kind}`),
     ...['connecting', 'interrupted', 'failed', 'awayLong', 'fair', 'poor'].map((state) => `tile.${state}`),
   ];

@@ -2,7 +2,7 @@
 
 import { person, slides } from './pictures.js';
 
-const NAMES = ['Ann Cooper', 'Ben', '王小明', 'Chiara Rossi', 'Dmitri', 'Eleni Papadopoulou-Konstantinidou', 'Farid', 'Grace Hopper', '李娜', 'Hugo', 'Ines', 'Jun', 'Katya', 'Liam', 'Mira', 'Noor'];
+const NAMES = ['Ann Cooper', 'Ben', '王小明', 'Chiara Rossi', 'Dmitri', 'Eleni Papadopoulou-Konstantinidou', 'Farid', 'Grace Hopper', '李娜', 'Hugo', 'Ines', 'Jun', 'Katya', 'Liam', 'Mira', 'Noor', 'Olga', 'Pavel', 'Qiang', 'Rosa', 'Sven', 'Tomás', 'Uma', 'Viktor', 'Wendy', 'Xiomara', 'Yusuf', 'Zoë'];
 
 export class FakeDevices extends EventTarget {
   constructor({ trouble = '', picture = true } = {}) {
@@ -40,9 +40,10 @@ export class FakeDevices extends EventTarget {
 export class FakeRoom extends EventTarget {
   #next = 1;
 
-  constructor(devices, { people = 1, screen = '', chat = false, trouble = '', hands = false } = {}) {
+  constructor(devices, { people = 1, screen = '', chat = false, trouble = '', role = 'presenter', audience = 0, hands = 0, mode = 'p2p', locked = false } = {}) {
     super();
-    const members = Array.from({ length: people - 1 }, (_, index) => this.#person(index, { screen: screen === 'other' && index === 0 }));
+    this.devices = devices;
+    const members = Array.from({ length: people - (role === 'audience' ? 0 : 1) }, (_, index) => this.#person(index, { screen: screen === 'other' && index === 0 }));
     if (trouble === 'tiles') {
       Object.assign(members[0] ?? {}, { quality: 'poor' });
       Object.assign(members[1] ?? {}, { connection: 'interrupted' });
@@ -53,13 +54,18 @@ export class FakeRoom extends EventTarget {
     const own = devices.videoTrack ? new MediaStream([devices.videoTrack]) : null;
     this.state = {
       phase: 'joined', link: trouble === 'down' ? 'down' : 'up', downSince: trouble === 'down' ? Date.now() - 7000 : null,
-      room: 'calm-river-42', mode: 'p2p', role: hands ? 'audience' : 'presenter', maxMembers: 50,
+      room: 'calm-river-42', mode, role, maxMembers: 50, stage: 16, audience, locked, maxFileBytes: 20e6,
+      hands: Array.from({ length: hands }, (_, index) => this.#hand(index)), handCount: hands && hands + (hands > 4 ? 7 : 0),
       self: { ...this.#base('self', 'Maria Lindqvist'), self: true, camera: own, video: own !== null, screen: screen === 'own' ? slides() : null },
       members, messages: [], transfers: [], unread: 0,
     };
     if (chat) this.#talk();
     if (trouble === 'unread') this.state.unread = 3;
     setInterval(() => this.#speak(), 100);
+  }
+
+  #hand(index) {
+    return { id: `h${index}`, name: NAMES.at(-1 - index), role: index === 1 ? 'presenter' : 'audience', since: Date.now() - index * 70_000 };
   }
 
   #base(id, name) {
@@ -121,6 +127,28 @@ export class FakeRoom extends EventTarget {
 
   async setAudio(on) { this.#own({ audio: on }); }
   async setVideo(on) { this.#own({ video: on }); }
+  async setRole(id, role) {
+    this.#set({ hands: this.state.hands.filter((hand) => hand.id !== id), handCount: Math.max(0, this.state.handCount - 1), members: role === 'audience' ? this.state.members.filter((member) => member.id !== id) : this.state.members });
+  }
+
+  async stepDown() { this.become('audience'); }
+  async removeMember(id) { this.#set({ members: this.state.members.filter((member) => member.id !== id) }); }
+  async muteMember() { throw Object.assign(new Error('old'), { type: 'invalid' }); }
+  async setLocked(locked) { this.#set({ locked }); this.tell({ kind: locked ? 'locked' : 'unlocked' }); }
+  setHidden(refs) { this.hidden = refs; }
+
+  /** As the server would. */
+  become(role, by = 'Ann Cooper') {
+    this.#set({ role });
+    this.tell({ kind: role === 'presenter' ? 'stage' : role, by });
+  }
+
+  raise(name) {
+    this.#set({ hands: [...this.state.hands, { id: `r${this.#next++}`, name, role: 'audience', since: Date.now() }], handCount: this.state.handCount + 1 });
+  }
+
+  tell(notice) { this.dispatchEvent(new CustomEvent('notice', { detail: notice })); }
+
   async share() { this.#own({ screen: slides() }); }
   async unshare() { this.#own({ screen: null }); }
   setHand(on) { this.#own({ hand: on }); }

@@ -1,0 +1,447 @@
+// A room with a server in the middle: one connector for everything received, changes of mode, chat by events, roles.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ben, comeBack, connect, enter, joined } from './call.js';
+import { FakeConnection, sdp, settle } from './fakes.js';
+import { starves } from '../js/core/stats.js';
+
+const cat = { ...ben, memberId: 'S_cat', username: 'Cat', role: 'presenter' };
+const sfu = { ...joined, mode: 'sfu', members: [ben, cat], audience: 3, stage: 16, locked: false, maxFileBytes: 1000 };
+const owner = (streamId, memberId, streamType = 'user') => ({ streamId, memberId, streamType });
+const bens = owner('m1', 'S_ben');
+const cats = owner('m2', 'S_cat');
+const recvonly = sdp(['0', 'video', 'recvonly'], ['1', 'audio', 'recvonly']);
+
+const offer = (text) => ({ type: 'offer', sdp: text });
+
+/** The connector for all that is received, with lines as `sdp` takes them. Its connection. */
+async function downlink({ server }, streams, ...lines) {
+  server.hear('offer', { remoteConnectorId: 'k1', offer: offer(sdp(...lines)), memberId: 'sfu', streamType: 'downlink', streams });
+  await settle();
+  const pc = FakeConnection.made.at(-1);
+  pc.become('connected');
+  await settle();
+  return pc;
+}
+
+async function again({ server }, pc, streams, ...lines) {
+  const { connectorId } = server.of('answer').find(({ streamType }) => streamType === 'downlink');
+  server.hear('reconnect', { type: 'offer', data: { offer: offer(sdp(...lines)), streams }, connectorId, memberId: 'sfu' });
+  await settle();
+}
+
+/** The connector for what is sent. Its connection, with an open channel. */
+async function uplink({ server }) {
+  server.hear('offer', { remoteConnectorId: 'k2', offer: offer(recvonly), memberId: 'sfu', streamType: 'user' });
+  await settle();
+  const pc = FakeConnection.made.at(-1);
+  pc.createDataChannel();
+  pc.dispatchEvent(Object.assign(new Event('datachannel'), { channel: pc.channel }));
+  pc.become('connected');
+  pc.channel.open();
+  await settle();
+  return pc;
+}
+
+const line = (pc, mid) => pc.getTransceivers().find((one) => one.mid === mid).receiver;
+const pictures = ({ room }) => Object.fromEntries(room.state.members.map(({ name, camera }) => [name, camera?.getVideoTracks() ?? []]));
+
+test('one connector brings everybody, each on lines of their own', async (t) => {
+  const call = await enter(t, sfu);
+  const pc = await downlink(call, [bens, cats, owner('m3', 'S_cat', 'display')],
+    ['0', 'video', 'sendonly', 'm1'], ['1', 'audio', 'sendonly', 'm1'], ['2', 'video', 'sendonly', 'm2'], ['3', 'video', 'sendonly', 'm3']);
+  const [ofBen, ofCat] = call.room.state.members;
+  assert.deepEqual(ofBen.camera.getTracks(), [line(pc, '0').track, line(pc, '1').track]);
+  assert.deepEqual(ofCat.camera.getTracks(), [line(pc, '2').track]);
+  assert.deepEqual(ofCat.screen.getTracks(), [line(pc, '3').track]);
+  assert.deepEqual([ofBen.screen, ofBen.connection, ofCat.connection], [null, 'connected', 'connected']);
+  assert.deepEqual(call.server.of('answer').map(({ memberId, streamType }) => [memberId, streamType]), [['sfu', 'downlink']]);
+  assert.equal(pc.channel, null);
+  pc.getStats = async () => new Map(['0', '2'].map((mid, index) => [mid, { type: 'inbound-rtp', kind: 'video', mid, frameWidth: 100 * (index + 1), framesPerSecond: 30 }]));
+  const rows = await call.room.stats();
+  assert.deepEqual(rows.map(({ name, stream, via, width }) => [name, stream, via, width]), [['Ben', 'user', 'sfu', 100], ['Cat', 'user', 'sfu', 200], ['Cat', 'screen', 'sfu', null]]);
+});
+
+test('a line is used again: the picture is the one the map says', async (t) => {
+  const call = await enter(t, sfu);
+  const pc = await downlink(call, [bens, cats], ['0', 'video', 'sendonly', 'm1'], ['1', 'video', 'sendonly', 'm2']);
+  const [first, second] = ['0', '1'].map((mid) => line(pc, mid).track);
+  call.server.hear('memberGone', { memberId: 'S_ben' });
+  call.server.hear('member', { ...ben, memberId: 'S_dan', username: 'Dan' });
+  await again(call, pc, [cats], ['0', 'video', 'inactive'], ['1', 'video', 'sendonly', 'm2']);
+  assert.deepEqual(pictures(call), { Cat: [second], Dan: [] });
+  await again(call, pc, [cats, owner('m9', 'S_dan')], ['0', 'video', 'sendonly', 'm9'], ['1', 'video', 'sendonly', 'm2']);
+  assert.deepEqual(pictures(call), { Cat: [second], Dan: [first] });
+  // At once, without a moment when nobody has it.
+  await again(call, pc, [cats, owner('m9', 'S_dan')], ['0', 'video', 'sendonly', 'm2'], ['1', 'video', 'sendonly', 'm9']);
+  assert.deepEqual(pictures(call), { Cat: [first], Dan: [second] });
+  // A restart says nothing of streams.
+  await again(call, pc, undefined, ['0', 'video', 'sendonly', 'm2'], ['1', 'video', 'sendonly', 'm9']);
+  assert.deepEqual(pictures(call), { Cat: [first], Dan: [second] });
+  assert.deepEqual(call.server.of('reconnectWork').map(({ type, memberId }) => [type, memberId]), Array(4).fill(['answer', 'sfu']));
+});
+
+test('a change of mode: the picture that plays goes on until the next has begun', async (t) => {
+  const call = await enter(t);
+  const direct = await connect(call);
+  const before = call.member().camera;
+  const old = before.getVideoTracks();
+  assert.equal(old.length, 1);
+  const pc = await downlink(call, [bens], ['0', 'video', 'sendonly', 'm1']);
+  const look = async () => {
+    t.mock.timers.tick(60);
+    await settle();
+  };
+  await look();
+  assert.deepEqual(call.member().camera.getVideoTracks(), old, 'nothing was decoded yet');
+  call.server.hear('mode', { mode: 'sfu' });
+  await look();
+  assert.deepEqual(call.member().camera.getVideoTracks(), old, 'and it goes on after the word');
+  line(pc, '0').come = 1;
+  await look();
+  assert.equal(call.member().camera, before, 'the same stream');
+  assert.deepEqual(before.getVideoTracks(), [line(pc, '0').track]);
+  assert.notEqual(direct.connectionState, 'closed');
+  call.server.hear('leave', { connectorId: call.server.of('answer')[0].connectorId, memberId: 'S_ben' });
+  assert.equal(direct.connectionState, 'closed');
+  assert.deepEqual(before.getVideoTracks(), [line(pc, '0').track]);
+  assert.deepEqual(call.notices, [{ kind: 'mode', mode: 'sfu' }]);
+  // And back, where the old one ends before the new one has begun.
+  const next = await connect({ server: { ...call.server, hear: (event, data) => call.server.hear(event, { ...data, remoteConnectorId: 'b2' }) } });
+  assert.deepEqual(before.getVideoTracks(), [line(pc, '0').track]);
+  call.server.hear('leave', { connectorId: call.server.of('answer')[1].connectorId, memberId: 'sfu' });
+  await settle();
+  assert.deepEqual(before.getVideoTracks(), [next.getTransceivers()[0].receiver.track]);
+});
+
+test('what one sends is agreed upon over the socket, on the same lines', async (t) => {
+  const call = await enter(t, sfu);
+  await call.devices.setVideo(false);
+  const pc = await uplink(call);
+  const directions = () => pc.getTransceivers().map(({ currentDirection }) => currentDirection);
+  assert.deepEqual(directions(), ['inactive', 'inactive'], 'devices that are off send nothing');
+  for (const on of [true, false, true]) {
+    await call.devices.setVideo(on);
+    await settle();
+    const { type, data, memberId, connectorId } = call.server.of('reconnectWork').at(-1);
+    assert.deepEqual({ type, data, memberId }, { type: 'getOffer', data: { kind: 'video', type: on ? 'add' : 'remove' }, memberId: 'sfu' });
+    call.server.hear('reconnect', { type: 'offer', data: { offer: offer(recvonly) }, connectorId, memberId: 'sfu' });
+    await settle();
+    assert.deepEqual(directions(), [on ? 'sendonly' : 'inactive', 'inactive']);
+  }
+  assert.deepEqual(pc.channel.sent, []);
+  assert.equal(pc.offers, 0);
+});
+
+test('a link that was down: what changed meanwhile is agreed upon afterwards, and the server restarts what is broken', async (t) => {
+  const call = await enter(t, sfu);
+  const pc = await uplink(call);
+  const { connectorId } = call.server.of('answer')[0];
+  call.server.close(1006);
+  await call.devices.setVideo(false);
+  t.mock.timers.tick(300);
+  const server = await comeBack(t, { ...call, server: { close: () => {} } }, { ...sfu, resumed: true, connectors: [{ connectorId, memberId: 'sfu' }] });
+  assert.notEqual(pc.connectionState, 'closed');
+  assert.deepEqual(server.of('reconnectWork').map(({ type, data }) => [type, data?.type]), [['getOffer', 'remove']]);
+  pc.become('failed');
+  for (let attempt = 0; attempt < 3; attempt++) {
+    t.mock.timers.tick(8001);
+    await settle();
+  }
+  assert.equal(pc.offers, 0, 'what the server has offered, it offers again');
+  assert.ok(server.of('reconnectWork').some(({ type, data }) => type === 'getOffer' && !data));
+});
+
+test('a screen is shown to the server once', async (t) => {
+  const call = await enter(t, sfu);
+  const stream = new MediaStream();
+  const [{ track: video }] = [{ track: Object.assign(new EventTarget(), { kind: 'video', stop() {} }) }];
+  stream.addTrack(video);
+  globalThis.isSecureContext = true;
+  Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { mediaDevices: { getDisplayMedia: async () => stream } } });
+  await uplink(call);
+  await call.room.share();
+  await settle();
+  assert.deepEqual(call.server.of('offer').map(({ memberId, streamType }) => [memberId, streamType]), [['sfu', 'display']]);
+});
+
+test('chat by the server: once each, in order, and what was not taken says so', async (t) => {
+  const call = await enter(t, sfu);
+  const { room, server } = call;
+  const said = (id, text, memberId = 'S_ben', username = 'Ben') => ({ id, memberId, username, at: 5, text });
+  server.hear('history', { messages: [said('a', 'one'), said('b', 'two', 'S_gone', 'Gone'), 7, null] });
+  assert.equal(room.state.unread, 0);
+  room.sendText('three');
+  server.hear('chat', said('c', 'four'));
+  server.hear('chat', said('c', 'four'));
+  server.hear('chat', said('c', 'five', 'S_lis', 'Listener'));
+  const texts = () => room.state.messages.map(({ name, text, failed }) => `${name}: ${text}${failed ? ' (failed)' : ''}`);
+  assert.deepEqual(texts(), ['Ben: one', 'Gone: two', 'Ann: three', 'Ben: four', 'Listener: five']);
+  assert.equal(room.state.messages[0].at, 5);
+  assert.equal(room.state.unread, 2);
+  const [sent] = server.of('chat');
+  assert.deepEqual({ ...sent, id: '' }, { id: '', text: 'three', HHmmss: sent.HHmmss });
+  assert.match(sent.HHmmss, /^\d\d:\d\d:\d\d$/);
+  server.constructor.serve = ({ event }) => (event === 'chat' ? { error: { type: 'rate' } } : undefined);
+  room.sendText('six');
+  await settle();
+  assert.equal(texts().at(-1), 'Ann: six (failed)');
+});
+
+test('chat while the link is down: said again under the same id, in order', async (t) => {
+  const call = await enter(t, sfu);
+  call.server.constructor.serve = ({ event }) => (event === 'chat' ? null : undefined); // no ack comes
+  call.room.sendText('lost');
+  const [{ id }] = call.server.of('chat');
+  call.server.close(1006);
+  call.room.sendText('late');
+  const server = await comeBack(t, { ...call, server: { close: () => {} } }, { ...sfu, resumed: true });
+  assert.deepEqual(server.of('chat').map(({ text }) => text), ['lost', 'late']);
+  assert.equal(server.of('chat')[0].id, id);
+  assert.equal(call.room.state.messages.length, 2);
+});
+
+test('chat while the mode changes: both ways, and nothing twice', async (t) => {
+  const call = await enter(t, { ...joined, members: [ben, cat] });
+  const { room, server } = call;
+  const direct = await connect(call); // Cat came in the middle of the change, and has no connector to us
+  room.sendText('one');
+  const up = await uplink(call);
+  room.sendText('two');
+  const texts = (pc) => pc.channel.sent.filter(({ type }) => type === 'chat').map(({ data }) => data.text);
+  assert.deepEqual(texts(direct), ['one', 'two']);
+  assert.deepEqual(texts(up), ['one', 'two']);
+  const [{ data: { id } }] = up.channel.sent;
+  assert.equal(direct.channel.sent[0].data.id, id, 'the same line has the same id');
+  direct.channel.hear({ type: 'chat', data: { id: 'x', username: 'Ben', type: 'text', text: 'hi' } });
+  server.hear('chat', { id: 'x', memberId: 'S_ben', username: 'Ben', at: 1, text: 'hi' });
+  server.hear('mode', { mode: 'sfu' });
+  await settle();
+  room.sendText('three');
+  direct.channel.hear({ type: 'chat', data: { id: 'y', username: 'Ben', type: 'text', text: 'late' } });
+  server.hear('chat', { id: 'y', memberId: 'S_ben', username: 'Ben', at: 1, text: 'late' });
+  assert.deepEqual(texts(direct), ['one', 'two']);
+  assert.deepEqual(server.of('chat').map(({ text }) => text), ['one', 'two', 'three'], 'what waited for Cat, and the server knows by id');
+  assert.deepEqual(room.state.messages.map(({ text }) => text), ['one', 'two', 'hi', 'three', 'late']);
+  // The answer to a line may cross the change back.
+  server.constructor.serve = ({ event }) => {
+    if (event !== 'chat') return undefined;
+    server.hear('mode', { mode: 'p2p' });
+    return { error: { type: 'mode' } };
+  };
+  room.sendText('four');
+  await settle();
+  assert.equal(texts(direct).at(-1), 'four');
+  assert.equal(room.state.messages.some(({ failed }) => failed), false);
+});
+
+test('files go once to the server, come by member, and are limited', async (t) => {
+  const call = await enter(t, sfu);
+  const { room } = call;
+  const up = await uplink(call);
+  const real = () => new Promise((resolve) => setImmediate(resolve));
+  assert.equal(room.state.maxFileBytes, 1000);
+  assert.throws(() => room.sendFile(new File([new Uint8Array(1001)], 'a')), { type: 'too-large' });
+  room.sendFile(new File(['hey'], 'a.txt'));
+  for (let turn = 0; turn < 20; turn++) await real();
+  assert.deepEqual(up.channel.sent.map(({ type }) => type), ['chat', 'file']);
+  assert.deepEqual(call.server.of('report'), [], 'the mode may change');
+  const say = (type, memberId, data) => up.channel.hear({ type, memberId, data });
+  const header = (id, memberId) => say('chat', memberId, { id, type: 'file', username: '?', fileInfo: { name: 'x', type: '', FQ: 1 } });
+  header('f1', 'S_ben');
+  header('f2', 'S_cat');
+  header('f1', 'S_cat');
+  say('file', 'S_cat', { id: 'f1', index: 0, chunk: 'data:;base64,QUFB' });
+  say('file', 'S_ben', { id: 'f1', index: 0, chunk: 'data:;base64,aGV5' });
+  say('fileCancel', 'S_ben', { id: 'f2' });
+  const transfers = () => room.state.transfers.map(({ name, state }) => `${name} ${state}`);
+  assert.deepEqual(transfers(), ['Ann done', 'Ben done', 'Cat active']);
+  assert.equal(await room.state.transfers[1].blob.text(), 'hey');
+  say('fileCancel', 'S_cat', { id: 'f2' });
+  assert.equal(transfers()[2], 'Cat cancelled');
+  call.server.hear('role', { role: 'audience', by: 'S_ben' });
+  assert.throws(() => room.sendFile(new File(['x'], 'b')), { type: 'forbidden' });
+});
+
+test('a member’s word over its own channel is its own, whatever it says', async (t) => {
+  const call = await enter(t, { ...joined, members: [ben, cat] });
+  const direct = await connect(call);
+  direct.channel.hear({ type: 'chat', memberId: 'S_cat', data: { id: 'z', type: 'text', text: 'hi' } });
+  assert.equal(call.room.state.messages[0].name, 'Ben');
+});
+
+test('a P2P file keeps the mode as it is, and the ways between members are judged', async (t) => {
+  const call = await enter(t);
+  const pc = await connect(call);
+  pc.channel.hear({ type: 'chat', data: { id: 'f', type: 'file', fileInfo: { name: 'a', type: '', FQ: 2 } } });
+  pc.channel.hear({ type: 'fileCancel', data: { id: 'f' } });
+  const { connectorId } = call.server.of('answer')[0];
+  assert.deepEqual(call.server.of('report'), [{ connectorId, state: 'connected' }, { busy: true }, { busy: false }]);
+  pc.become('failed');
+  for (let second = 0; second < 20; second++) {
+    t.mock.timers.tick(1000);
+    await settle();
+  }
+  assert.deepEqual(call.server.of('report').slice(3), [{ connectorId, state: 'failed' }]);
+  pc.become('connected');
+  assert.deepEqual(call.server.of('report').slice(4), [{ connectorId, state: 'connected' }]);
+});
+
+test('an uplink is saturated when most copies starve for some seconds', async (t) => {
+  const report = (reason, available) => [['o', { type: 'outbound-rtp', qualityLimitationReason: reason }], ['p', { type: 'candidate-pair', nominated: true, availableOutgoingBitrate: available }]];
+  assert.deepEqual([starves(report('bandwidth', 500_000), 1_000_000), starves(report('none', 500_000), 1_000_000), starves(report('bandwidth', 990_000), 1_000_000), starves([], 1)], [true, false, false, false]);
+  const call = await enter(t, { ...joined, members: [ben, cat] });
+  const first = await connect(call);
+  const second = await connect({ server: { ...call.server, hear: (event, data) => call.server.hear(event, { ...data, memberId: 'S_cat', remoteConnectorId: 'b2' }) } });
+  const measure = async (...available) => {
+    [first, second].forEach((pc, index) => { pc.getStats = async () => new Map(report('bandwidth', available[index])); });
+    t.mock.timers.tick(2500);
+    await settle();
+    return call.server.of('report').filter(({ saturated }) => saturated !== undefined).map(({ saturated }) => saturated);
+  };
+  for (let time = 0; time < 4; time++) assert.deepEqual(await measure(9e6, 100_000), []);
+  for (let time = 0; time < 2; time++) assert.deepEqual(await measure(100_000, 100_000), []);
+  assert.deepEqual(await measure(100_000, 100_000), [true]);
+  assert.deepEqual(await measure(9e6, 9e6), [true, false]);
+});
+
+test('roles, hands, the lock and being muted', async (t) => {
+  const call = await enter(t, sfu);
+  const { room, server, notices, devices } = call;
+  const kinds = () => notices.splice(0).map(({ kind, by, name, media }) => [kind, by ?? name ?? media].filter(Boolean).join(' '));
+  assert.deepEqual([room.state.audience, room.state.stage, room.state.locked], [3, 16, false]);
+  server.hear('role', { role: 'host' });
+  server.hear('hands', { hands: [{ memberId: 'S_l', username: 'Lis', role: 'audience', since: 7 }, { memberId: 'S_ben', username: 'Ben', role: 'presenter', since: 8 }], count: 60 });
+  assert.deepEqual(room.state.hands, [{ id: 'S_l', name: 'Lis', role: 'audience', since: 7 }, { id: 'S_ben', name: 'Ben', role: 'presenter', since: 8 }]);
+  assert.equal(room.state.handCount, 60);
+  server.hear('audience', { count: 4 });
+  server.hear('lock', { locked: true });
+  server.hear('lock', { locked: true });
+  assert.deepEqual(kinds(), ['host', 'hand Lis', 'locked']);
+  assert.deepEqual([room.state.audience, room.state.locked, room.state.self.role], [4, true, 'host']);
+  room.setHand(true);
+  server.hear('mute', { kind: 'video', by: 'S_ben' });
+  server.hear('mute', { kind: 'audio', by: 'S_ben' });
+  server.hear('mute', { kind: 'everything' });
+  await settle();
+  assert.equal(devices.videoTrack, null);
+  assert.deepEqual(notices.splice(0), [{ kind: 'muted', media: 'video', by: 'Ben' }]);
+  server.hear('role', { role: 'presenter', by: 'S_ben' });
+  assert.deepEqual([room.state.hands, room.state.handCount, room.state.self.hand], [[], 0, false]);
+  server.hear('role', { role: 'audience', by: 'S_ben' });
+  server.hear('role', { role: 'host', by: 'S_ben' });
+  server.hear('role', { role: 'king' });
+  assert.deepEqual(kinds(), ['audience Ben', 'stage Ben', 'host Ben']);
+  assert.deepEqual(server.of('state').at(-1), { audio: false, video: false, screen: false, hand: false, speaking: false }, 'on stage the whole state again');
+  server.hear('error', { type: 'mode', message: 'why' });
+  server.hear('error', { type: 'forbidden', event: 'remove', message: 'no' });
+  server.hear('error', { type: 'rate', event: 'chat', message: 'no' });
+  assert.deepEqual(notices, [{ kind: 'error', type: 'mode', message: 'why' }, { kind: 'error', type: 'rate' }]);
+});
+
+test('requests say what they ask, and reject with the server’s word', async (t) => {
+  const { room, server } = await enter(t, sfu);
+  const asked = [room.setRole('S_l', 'presenter'), room.stepDown(), room.removeMember('S_l'), room.muteMember('S_l', 'audio'), room.setLocked(true), room.setMode('p2p'), room.askAudience()];
+  await Promise.all(asked);
+  const sent = ['role', 'remove', 'mute', 'lock', 'mode', 'audience'].flatMap((event) => server.of(event));
+  assert.deepEqual(sent, [{ memberId: 'S_l', role: 'presenter' }, { role: 'audience' }, { memberId: 'S_l' }, { memberId: 'S_l', kind: 'audio' }, { locked: true }, { mode: 'p2p' }, {}]);
+  server.constructor.serve = ({ event }) => (event === 'role' ? { error: { type: 'stage-full', message: 'full' } } : undefined);
+  await assert.rejects(room.setRole('S_l', 'presenter'), { type: 'stage-full', message: 'full' });
+});
+
+test('the audience sends nothing, and takes nothing from its devices', async (t) => {
+  const call = await enter(t, { ...sfu, role: 'audience' });
+  const { room, server, devices } = call;
+  assert.deepEqual([devices.videoTrack, devices.audioTrack, room.state.self.camera, room.state.self.video], [null, null, null, false]);
+  const pc = await downlink(call, [bens], ['0', 'video', 'sendonly', 'm1'], ['1', 'audio', 'sendonly', 'm1']);
+  assert.deepEqual(pc.getTransceivers().map(({ currentDirection }) => currentDirection), ['recvonly', 'recvonly']);
+  devices.loud = 1;
+  t.mock.timers.tick(1000);
+  room.setHand(true);
+  assert.deepEqual(server.of('state'), [{ hand: false }, { hand: true }]);
+  // A device that is on all the same goes nowhere.
+  await devices.setVideo(true);
+  await room.share();
+  assert.deepEqual([server.of('offer'), room.state.self.camera], [[], null]);
+  t.mock.timers.tick(14_000);
+  assert.equal(server.of('audience').length, 1, 'how many others there are');
+  await devices.setVideo(false);
+  server.hear('role', { role: 'presenter', by: 'S_ben' });
+  const up = await uplink(call);
+  assert.deepEqual(up.getTransceivers().map(({ currentDirection }) => currentDirection), ['inactive', 'inactive'], 'nothing before the person says so');
+  t.mock.timers.tick(30_000);
+  assert.equal(server.of('audience').length, 1);
+  await devices.setVideo(true);
+  await settle();
+  assert.equal(server.of('reconnectWork').at(-1).data.kind, 'video');
+  server.hear('role', { role: 'audience' });
+  await settle();
+  assert.equal(devices.videoTrack, null, 'the camera goes out');
+});
+
+test('a listener comes back as one', async (t) => {
+  const call = await enter(t, { ...sfu, role: 'audience' });
+  const server = await comeBack(t, call, { ...sfu, role: 'presenter', resumed: true });
+  assert.equal(server.of('reconnect')[0].role, 'audience');
+  assert.deepEqual(call.notices.map(({ kind }) => kind), ['stage'], 'it was called up meanwhile');
+});
+
+test('pictures that are not shown: said once for many changes, and again to a new server or mode', async (t) => {
+  const call = await enter(t, sfu);
+  const { room, server } = call;
+  server.hear('mode', { mode: 'p2p' });
+  for (const id of ['S_ben', 'S_cat']) room.setHidden([{ id, stream: 'user' }, { id, stream: 'screen' }]);
+  t.mock.timers.tick(249);
+  assert.deepEqual(server.of('view'), []);
+  t.mock.timers.tick(1);
+  const hidden = { hidden: [{ memberId: 'S_cat', streamType: 'user' }, { memberId: 'S_cat', streamType: 'display' }] };
+  assert.deepEqual(server.of('view'), [hidden]);
+  server.hear('mode', { mode: 'sfu' });
+  assert.deepEqual(server.of('view'), [hidden, hidden]);
+  const next = await comeBack(t, call, { ...sfu, resumed: true });
+  assert.deepEqual(next.of('view'), [hidden]);
+  room.setHidden([]);
+  t.mock.timers.tick(250);
+  next.hear('mode', { mode: 'p2p' });
+  assert.deepEqual(next.of('view'), [hidden, { hidden: [] }]);
+});
+
+test('speaking is told when it changes, with a hold, at most four times a second', async (t) => {
+  const { room, server, devices } = await enter(t, sfu);
+  const told = () => server.of('state').filter((state) => Object.keys(state).join() === 'speaking').map(({ speaking }) => speaking);
+  for (let turn = 0; turn < 40; turn++) {
+    devices.loud = turn % 2; // words
+    t.mock.timers.tick(100);
+  }
+  assert.deepEqual(told(), [true]);
+  assert.equal(room.state.self.speaking, true);
+  devices.loud = 0;
+  t.mock.timers.tick(200);
+  assert.deepEqual(told(), [true]);
+  t.mock.timers.tick(300);
+  assert.deepEqual(told(), [true, false]);
+});
+
+test('the ends of a stay have a word each', async (t) => {
+  for (const [reason, why] of [['the room was closed', 'room-closed'], ['removed by the host', 'removed'], ['replaced', 'elsewhere']]) {
+    const call = await enter(t, sfu);
+    call.server.close(4001, reason);
+    assert.equal(call.room.state.ended, why);
+    t.mock.timers.reset();
+  }
+  const call = await enter(t, sfu);
+  await comeBack(t, call, { error: { type: 'locked', message: '' } });
+  assert.equal(call.room.state.ended, 'locked');
+});
+
+test('a server’s messages that make no sense harm nothing', async (t) => {
+  const call = await enter(t, sfu);
+  const up = await uplink(call);
+  for (const event of ['role', 'hands', 'audience', 'lock', 'mute', 'chat', 'history', 'mode', 'offer', 'reconnect']) {
+    for (const data of [{}, [], 'x', { hands: 7, messages: {}, kind: {}, memberId: 'sfu', streamType: 'downlink', offer: {}, streams: 7, connectorId: 'none' }]) call.server.hear(event, data);
+  }
+  for (const type of ['chat', 'file', 'fileCancel']) up.channel.hear({ type, memberId: {}, data: { id: 'x', type: 'text', text: 'x', fileInfo: {} } });
+  await settle();
+  assert.equal(call.room.state.phase, 'joined');
+});
