@@ -4,13 +4,51 @@
 //
 //	conn ──Enter/Handle/Gone──► Loop (one goroutine) ──► Room ──► media.Plane
 //	conn ◄──────Outbox.Put───── Loop ◄────Drain───────── Room ◄─── Drain/Ready
+//	 API ──Rooms/SetRole/…──► Hub ──► Loop
 //
 // Room is a state machine: a call brings the time and what happened, Drain
 // gives what is to be sent, Deadline says when Tick wants to be called. Loop
 // is the shell around one Room: it owns it, reads the clock, and is the only
 // one to touch it. Hub maps names to loops.
 //
-// Invariants:
+// # Who may what
+//
+// Hosts and presenters are on stage, the audience listens (PROTOCOL.md section
+// 5.1). What a role may do is decided in one place, Room.act; that a role can
+// be had, in Room.giveRole; what a newcomer becomes, in Room.roleFor.
+//
+//   - The first on stage is host. There may be several, by token; who is made
+//     host by a host or the operator is the only one. When the last one is
+//     gone, the oldest on stage is host, or the oldest of all. A host that is
+//     merely away stays host.
+//   - Where the policy wants a token for hosts nobody becomes host by chance:
+//     the room can be without one. A host there may still hand over.
+//   - The stage is full at Policy.Stage members, absent ones included, also
+//     while an auto room is still P2P. A host with a token gets on it all the
+//     same: it could not make room from outside.
+//   - A wish for a role that cannot be granted is not refused, it is not
+//     granted; a token that proves nothing is refused.
+//   - A lock needs a host to end it, so it ends when there is none.
+//
+// # What the others hear
+//
+// The audience is many, so nothing about it is said to it, and what is said to
+// it is said seldom. There are two waves, one to the stage and one to the
+// audience. A member on stage that came, went or changed is marked in both; a
+// wave tells what has become of it by then. So:
+//
+//   - who came and went between two waves is not mentioned, unless joined
+//     listed it to somebody meanwhile (member.known);
+//   - who moves between stage and audience is told at once what its old wave
+//     still had to tell it (Room.catchUp);
+//   - after all waves everybody knows what a newcomer's joined would say. A
+//     test plays random rooms and compares.
+//
+// Waves to the stage and hands go out five times a second at most, waves to
+// the audience once, counts of the audience once in two seconds, each at once
+// if the last is long enough ago.
+//
+// # Invariants
 //
 //   - A member's id is the id of the socket it joined with and never changes.
 //     Members are addressed, never sockets: Room looks up a member's present
@@ -22,19 +60,37 @@
 //   - A room waits for nobody. Sockets may wait for a room: Enter and Handle
 //     return when the room has dealt with the message, which is also what
 //     keeps one client from filling the room's inbox.
-//   - An empty room is gone at once.
+//   - An empty room is gone at once. One that was created leaves its policy
+//     with the hub; one that was closed is off the hub's map before the
+//     sockets of its members have ended, so nobody gets into it any more.
 //
-// Queues and what happens when they are full: a member without a socket has
-// its messages kept (maxAway, maxAwayBytes), after that it has left; a
-// member's Outbox that is full means that its socket is closed and its grace
-// period runs; the inbox holds one request per socket, which then waits.
+// # Bounds
 //
-// Decisions:
+// What has a bound, and what happens there: a member without a socket has its
+// messages kept (maxAway, maxAwayBytes), after that it has left; a member's
+// Outbox that is full means that its socket is closed and its grace period
+// runs; the inbox holds one request per socket, which then waits. A member
+// says lineRate lines of chat a second, a host does actRate things; what is
+// over is refused. The history has protocol.MaxHistory lines and
+// maxHistoryBytes, of a member the last maxSaid ids of lines are remembered,
+// hosts are listed maxHands hands, the hub keeps maxCreated policies. A
+// listener that comes or goes costs the same whether ten listen or a thousand
+// (BenchmarkAudienceJoin).
+//
+// # Decisions
 //
 //   - The requests are synchronous. One more switch of goroutines per message
 //     buys back-pressure, errors where the message was read, and no queue to
 //     bound. Signaling is tens of messages a second in a room.
-//   - What an absent member misses is kept and delivered, but for getOffer:
-//     the plane finds out on the member's return who has no connection to it,
-//     which also mends a getOffer lost on a dying socket.
+//   - What an absent member misses is kept and delivered, but for what joined
+//     tells anyhow and for getOffer: the plane finds out on the member's
+//     return who has no connection to it, which also mends a getOffer lost on
+//     a dying socket.
+//   - A member is attached to the plane before it is welcomed, so that joined
+//     names the mode the plane gives this member. What the plane then has to
+//     say to it comes after joined.
+//   - Errors that come up later (Outbound.Err) are put into words by the
+//     connection, which knows the client's language.
+//   - A token is no JWT: there is one issuer, one reader and one algorithm,
+//     and none to negotiate.
 package room

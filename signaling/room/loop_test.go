@@ -25,6 +25,7 @@ type box struct {
 	got    map[string]int
 	ended  string
 	probed func(bool)
+	block  <-chan struct{} // Put waits for it, if it is not nil
 }
 
 func newBox(id string) *box { return &box{id: room.SocketID(id), got: map[string]int{}} }
@@ -34,6 +35,9 @@ func (b *box) Socket() room.SocketID { return b.id }
 func (b *box) Put(event string, _ []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.block != nil {
+		<-b.block
+	}
 	b.got[event]++
 	return true
 }
@@ -53,6 +57,12 @@ func (b *box) end(how string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ended = how
+}
+
+func (b *box) how() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ended
 }
 
 func (b *box) count(event string) int {
