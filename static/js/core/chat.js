@@ -177,12 +177,10 @@ export class Chat {
     const { id, text, at } = line;
     this.#posted.set(id, line);
     this.hooks.post({ id, text, HHmmss: timeOfDay(at) }).then(() => void this.#posted.delete(id), ({ type }) => {
-      if (type === 'unreachable' || !this.#posted.delete(id)) return; // it will be said again
-      if (type === 'mode' && !this.hooks.sfu()) this.#deliver(line); // the answer crossed the change
-      else {
-        this.#messages = this.#messages.map((one) => (one.id === id && one.self ? { ...one, failed: true } : one));
-        this.#show();
-      }
+      // Some it will say again: when it is back, or when the change of mode comes that this crossed.
+      if (type === 'unreachable' || type === 'mode' || !this.#posted.delete(id)) return;
+      this.#messages = this.#messages.map((one) => (one.id === id && one.self ? { ...one, failed: true } : one));
+      this.#show();
     });
   }
 
