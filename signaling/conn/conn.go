@@ -88,6 +88,9 @@ type Conn struct {
 	limit limit
 	seat  *room.Seat
 	known bool // the socket has said who it is, so nothing is held any more
+	// rateTold is when the client was last told that its room refused a
+	// message because there were too many.
+	rateTold time.Time
 
 	mu sync.Mutex
 	// Guarded by mu: the reader holds, the timer gives up waiting.

@@ -72,7 +72,21 @@ func (c *Conn) refuse(err error, event string, ack func([]byte)) {
 	if e.On == "" {
 		e.On = event
 	}
+	if e.Type == protocol.ErrRate && !c.mayTellRate(time.Now()) {
+		c.acknowledgeRefusal(e.Message(c.socket.Language()), ack)
+		return
+	}
 	c.acknowledgeRefusal(c.sendError(e), ack)
+}
+
+// mayTellRate says whether a refusal of the room's for too many messages is
+// told as an event too: once a second.
+func (c *Conn) mayTellRate(now time.Time) bool {
+	if now.Sub(c.rateTold) < time.Second {
+		return false
+	}
+	c.rateTold = now
+	return true
 }
 
 func (c *Conn) acknowledgeRefusal(m *protocol.ErrorMessage, ack func([]byte)) {

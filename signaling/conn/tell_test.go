@@ -1,7 +1,9 @@
 package conn_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"lectern/signaling/conn"
 	"lectern/signaling/protocol"
@@ -26,5 +28,42 @@ func TestRoomTellsErrorsInTheClientsLanguage(t *testing.T) {
 		}
 		a.Closed(true)
 		b.Closed(true)
+	})
+}
+
+// TestRoomsRateIsToldOnceASecond holds that a flood which the room refuses is
+// refused in every ack, and as an event once a second.
+func TestRoomsRateIsToldOnceASecond(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		a.Event("join", []byte(`{"id":"ann-0123456789abcdef","username":"ann","roomname":"r","capabilities":["roster"]}`), nil)
+		refused := 0
+		flood := func() (events int) {
+			fa.take()
+			for range 80 {
+				a.Event("mute", []byte(`{"memberId":"A","kind":"audio"}`), func(ack []byte) {
+					if strings.Contains(string(ack), `"error":{"type":"rate"`) {
+						refused++
+					}
+				})
+			}
+			for _, event := range fa.take() {
+				if strings.HasPrefix(event, "error ") {
+					events++
+				}
+			}
+			return events
+		}
+		if n := flood(); n != 1 || refused != 30 {
+			t.Errorf("a flood of 80 is refused %d times in acks and %d times by event, want 30 and 1", refused, n)
+		}
+		if n := flood(); n != 0 {
+			t.Errorf("in the same second it is told %d times more", n)
+		}
+		time.Sleep(time.Second)
+		if n := flood(); n != 1 {
+			t.Errorf("a second later it is told %d times, want once", n)
+		}
+		a.Closed(true)
 	})
 }

@@ -178,8 +178,8 @@ func (r *Room) takeOver(now time.Time, m *member, e Entry) {
 			return
 		}
 	}
-	// Drain, so that what the held messages led to and what the return leads
-	// to do not mix with what is only now repeated.
+	// What the held messages and the return lead to is drained after what is
+	// repeated, which is older.
 	refs := r.plane.Return(m.id, how)
 	v := r.welcome(now, m, refs, true)
 	r.repeat(now, m, how.Lossy, repeat, held)
