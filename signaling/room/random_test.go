@@ -166,6 +166,9 @@ func (w *world) take() {
 		if c := w.clients[o.Socket]; c != nil && o.Msg != nil {
 			c.take(o.Msg)
 		}
+		if i, is := w.names[o.Socket]; is && !i.Capable() && o.Msg != nil && o.Msg.EventName() != protocol.EventReconnect {
+			w.t.Fatalf("an old client is sent %s", o.Msg.EventName())
+		}
 	}
 	w.room.Changes()
 	if err := w.room.Check(); err != nil {
