@@ -6,6 +6,7 @@ import { FakeConnection, FakeDevices, FakeSocket, install, settle, track } from 
 
 install();
 export const { Room } = await import('../js/core/room.js');
+await import('../js/core/transfers.js'); // which a room loads when it needs it: then it is there at once
 
 export const ben = { memberId: 'S_ben', username: 'Ben', role: 'host', audio: true, video: true, screen: false, hand: false, away: false };
 export const joined = { memberId: 'S_me', room: 'r', mode: 'p2p', role: 'presenter', members: [ben], iceServers: [{ urls: ['stun:x'] }], resumeToken: 't1', resumed: false, maxMembers: 9 };

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ben, comeBack, connect, enter, joined, Room } from './call.js';
-import { FakeConnection, FakeDevices, FakeSocket, settle } from './fakes.js';
+import { FakeConnection, FakeDevices, FakeSocket, settle, turns } from './fakes.js';
 
 test('joining: who is there, and what we tell', async (t) => {
   const { room, server } = await enter(t);
@@ -238,6 +238,7 @@ test('a file arrives, is cancelled, or fails with its sender', async (t) => {
   piece('f1', 0);
   header('f2', 2);
   piece('f2', 0);
+  await turns();
   call.room.cancelTransfer('f2');
   piece('f2', 1);
   header('f3', 2);
@@ -257,22 +258,21 @@ test('a file goes out in order, waits for a slow receiver, and can be cancelled'
   call.room.sendFile(file);
   call.room.sendFile(new File(['x'], 'b.txt'));
   const transfers = () => call.room.state.transfers.map(({ state }) => state).join();
-  const real = () => new Promise((resolve) => setImmediate(resolve));
-  for (let turn = 0; turn < 20; turn++) await real();
+  await turns();
   assert.deepEqual(pc.channel.sent.map(({ type }) => type), ['chat'], 'pieces wait');
   assert.equal(transfers(), 'active,queued');
   pc.channel.bufferedAmount = 0;
   pc.channel.dispatchEvent(new Event('bufferedamountlow'));
-  for (let turn = 0; turn < 50; turn++) await real();
+  await turns(50);
   assert.equal(transfers(), 'done,done');
   assert.deepEqual(pc.channel.sent.map(({ type, data }) => (type === 'chat' ? data.fileInfo.FQ : data.index)), [3, 0, 1, 2, 1, 0]);
   pc.channel.bufferedAmount = 2 << 20;
   call.room.sendFile(file);
-  for (let turn = 0; turn < 10; turn++) await real();
+  await turns();
   call.room.cancelTransfer(call.room.state.transfers[2].id);
   pc.channel.bufferedAmount = 0;
   pc.channel.dispatchEvent(new Event('bufferedamountlow'));
-  for (let turn = 0; turn < 20; turn++) await real();
+  await turns();
   assert.equal(transfers(), 'done,done,cancelled');
   assert.equal(pc.channel.sent.at(-1).type, 'fileCancel');
   assert.throws(() => call.room.sendFile({ size: 1e12, name: '', type: '' }), { type: 'too-large' });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ben, comeBack, connect, enter, joined } from './call.js';
-import { FakeConnection, sdp, settle } from './fakes.js';
+import { FakeConnection, sdp, settle, turns } from './fakes.js';
 import { starves } from '../js/core/stats.js';
 
 const cat = { ...ben, memberId: 'S_cat', username: 'Cat', role: 'presenter' };
@@ -247,11 +247,10 @@ test('files go once to the server, come by member, and are limited', async (t) =
   const call = await enter(t, sfu);
   const { room } = call;
   const up = await uplink(call);
-  const real = () => new Promise((resolve) => setImmediate(resolve));
   assert.equal(room.state.maxFileBytes, 1000);
   assert.throws(() => room.sendFile(new File([new Uint8Array(1001)], 'a')), { type: 'too-large' });
   room.sendFile(new File(['hey'], 'a.txt'));
-  for (let turn = 0; turn < 20; turn++) await real();
+  await turns();
   assert.deepEqual(up.channel.sent.map(({ type }) => type), ['chat', 'file']);
   assert.deepEqual(call.server.of('report'), [], 'the mode may change');
   const say = (type, memberId, data) => up.channel.hear({ type, memberId, data });
@@ -283,6 +282,7 @@ test('a P2P file keeps the mode as it is, and the ways between members are judge
   const pc = await connect(call);
   pc.channel.hear({ type: 'chat', data: { id: 'f', type: 'file', fileInfo: { name: 'a', type: '', FQ: 2 } } });
   pc.channel.hear({ type: 'fileCancel', data: { id: 'f' } });
+  await turns();
   const { connectorId } = call.server.of('answer')[0];
   assert.deepEqual(call.server.of('report'), [{ connectorId, state: 'connected' }, { busy: true }, { busy: false }]);
   pc.become('failed');

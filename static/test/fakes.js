@@ -218,3 +218,8 @@ export function install() {
 export async function settle() {
   for (let turn = 0; turn < 50; turn++) await Promise.resolve();
 }
+
+/** Lets modules load and files be read. */
+export async function turns(count = 20) {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => { setImmediate(resolve); });
+}

@@ -1,9 +1,11 @@
 // Files as existing clients cut and join them: a header, then pieces of at most 180 KiB as data: URLs in base64. Pure.
 
+import { MAX_FILE_BYTES } from './protocol.js';
+
 /** @import {FileHeader, PeerMessage} from './types.js' */
 
-/** The largest file that is sent or taken in P2P mode. */
-export const MAX_FILE_BYTES = 100 * 1024 * 1024;
+export { MAX_FILE_BYTES };
+
 /** Bytes of a file in one message, which then has about 246 KB. */
 export const PIECE_BYTES = 180 * 1024;
 

@@ -8,6 +8,9 @@
 /** The server as a member: the other end of the connectors that everything goes over in SFU mode. */
 export const SERVER = 'sfu';
 
+/** The largest file that is sent or taken in P2P mode. */
+export const MAX_FILE_BYTES = 100 * 1024 * 1024;
+
 /** A UUID where the page's origin is secure, and as good as one where it is not. */
 export function randomId() {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();

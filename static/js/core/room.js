@@ -2,10 +2,9 @@
 // object; 'levels' (detail: Map of 0 to 1 by member id, one's own as 'self'; 10 a second); 'notice'; 'message'.
 
 import { Chat } from './chat.js';
-import { MAX_FILE_BYTES } from './files.js';
 import { Mesh } from './mesh.js';
 import { Own, stop } from './own.js';
-import { randomId, SERVER, SignalError } from './protocol.js';
+import { MAX_FILE_BYTES, randomId, SERVER, SignalError } from './protocol.js';
 import { Requests } from './requests.js';
 import { Roster } from './roster.js';
 import { Socket } from './socket.js';
