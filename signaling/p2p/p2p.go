@@ -171,11 +171,21 @@ func (p *Plane) offer(from protocol.MemberID, m *protocol.Offer) error {
 }
 
 // forgetDisplay drops the earlier screens of a sharer at a member. They were
-// ended over their data channels, which the server does not see.
+// ended over their data channels, which the server does not see; unless there
+// was none yet, or the sharer was asked for an offer again: then the ends are
+// told.
 func (p *Plane) forgetDisplay(from, to protocol.MemberID, but protocol.ConnectorID) {
 	for _, n := range slices.Clone(p.pairs[from]) {
-		if n.offerer == from && n.answerer == to && n.streamType == protocol.StreamDisplay && n.offered != but {
-			p.remove(n)
+		if n.offerer != from || n.answerer != to || n.streamType != protocol.StreamDisplay || n.offered == but {
+			continue
+		}
+		p.remove(n)
+		if n.answered != "" && p.asks[ask{from, to}] == 0 {
+			continue
+		}
+		p.send(from, &protocol.ConnectorGone{Connector: n.offered, Member: to})
+		if n.answered != "" {
+			p.send(to, &protocol.ConnectorGone{Connector: n.answered, Member: from})
 		}
 	}
 }

@@ -1,0 +1,83 @@
+package auto
+
+import (
+	"time"
+
+	"lectern/signaling/protocol"
+)
+
+// Old clients say a line on every user connector they have, so during a change
+// to SFU mode both over the mesh and to the server; capable ones say it over
+// the mesh and by event. Whoever has it over the mesh is not told it again.
+//
+// The cut is the delicate moment: a line that is said before a page has heard
+// that its mesh connectors ended, and arrives after another one has, is lost
+// or doubled, and nobody can tell. So it is made at a moment when no line is
+// likely to be under way.
+const (
+	// travelTime is how long after a line's copy came to the server the
+	// line may still be under way over the mesh.
+	travelTime = 8 * time.Millisecond
+	// lullTime is how long after a line the next one is not to be expected,
+	// even if somebody pastes or a program writes.
+	lullTime = 25 * time.Millisecond
+	// talkTime is how long after a line the talk goes on, so that the cut
+	// waits for the lull after the next one.
+	talkTime = 200 * time.Millisecond
+	// talkLimit is how long the cut waits for a lull.
+	talkLimit = 400 * time.Millisecond
+	// echoTime is how long after the cut lines come that were said before it
+	// was heard of: the way to a page and back, on a short line. They were
+	// said over the mesh, too. Longer, and lines that were not would be lost,
+	// which is worse than to read one twice.
+	echoTime = 15 * time.Millisecond
+)
+
+// quiet reports whether the cut may be made now as far as chat goes.
+func (p *Plane) quiet() bool {
+	if p.change.to == protocol.ModeP2P || !p.talks() {
+		return true
+	}
+	d := p.now.Sub(p.said)
+	return d >= travelTime && d <= lullTime || p.change.free.lasts(p.now, talkLimit)
+}
+
+// talks reports whether lines are said that may go both ways.
+func (p *Plane) talks() bool {
+	return !p.said.IsZero() && p.now.Sub(p.said) < talkTime &&
+		p.any(func(m *member) bool { return m.inRelay && !m.profile.Events })
+}
+
+// quietAt is when a line that was just said has travelled; zero if none was.
+func (p *Plane) quietAt() time.Time {
+	if at := p.said.Add(travelTime); at.After(p.now) {
+		return at
+	}
+	return time.Time{}
+}
+
+// Say has the server deliver a line of chat, unless the member has it over the
+// mesh.
+func (p *Plane) Say(to protocol.MemberID, line *protocol.ChatLine) {
+	if p.server == nil {
+		return
+	}
+	p.said = p.now
+	if from, m := p.members[line.Member], p.members[to]; m != nil && !(from != nil && p.overMesh(from, m)) {
+		p.server.Say(to, line)
+	}
+}
+
+// overMesh reports whether what one member says now reaches another one over
+// the mesh.
+func (p *Plane) overMesh(from, to *member) bool {
+	switch {
+	case p.mode() == protocol.ModeSFU:
+		// On the way back it may, or not: nobody knows when those data
+		// channels open. A line that comes twice is better than none.
+		return p.change == nil && from.meshed && to.meshed && p.now.Sub(p.endedAt) < echoTime
+	case from.profile.Events && from.toldSFU:
+		return false // it says it by event only
+	}
+	return from.inRelay && to.inRelay && p.relay.Answered(from.id, to.id)
+}

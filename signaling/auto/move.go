@@ -1,0 +1,172 @@
+package auto
+
+import (
+	"lectern/signaling/media"
+	"lectern/signaling/protocol"
+)
+
+// promote begins the change to SFU mode: both planes live side by side.
+func (p *Plane) promote() {
+	p.change = &change{
+		to: protocol.ModeSFU, why: p.reason(), byHand: p.pinned == protocol.ModeSFU,
+		screens: map[protocol.MemberID]bool{},
+	}
+	if p.pinned == protocol.ModeP2P {
+		p.pinned = ""
+	}
+	p.broken = [2]protocol.MemberID{}
+	if a, b, ok := p.relay.Failed(); ok {
+		p.broken = [2]protocol.MemberID{a, b}
+	}
+	p.log.Info("the room changes to SFU mode", "why", p.change.why, "members", len(p.order))
+	p.server = p.config.NewServer()
+	for _, m := range p.order {
+		shares := m.profile.Shares
+		if m.inRelay {
+			shares = p.relay.Shares(m.id)
+		}
+		if shares {
+			p.change.screens[m.id] = true
+		}
+		p.toServer(m, shares)
+	}
+	for _, m := range p.order {
+		if len(m.hidden) > 0 {
+			p.server.View(m.id, m.hidden)
+		}
+	}
+}
+
+// cut ends the mesh. The server carries everything.
+func (p *Plane) cut() {
+	p.absorb()
+	p.log.Info("the room is in SFU mode", "why", p.change.why, "members", len(p.order))
+	p.emit(media.Event{Moved: protocol.ModeSFU})
+	for _, m := range p.order {
+		m.meshed, m.saturatedFor = m.inRelay, since{}
+	}
+	p.endRelay()
+	p.retry = backoff{}
+}
+
+// giveUp ends what the server has, and has the relay connect who came
+// meanwhile. stays is told the hosts; nil: nothing is.
+func (p *Plane) giveUp(why string, stays *protocol.Error) {
+	p.absorb()
+	p.log.Info("the room stays in P2P mode", "why", why, "tried for", p.change.why)
+	for _, m := range p.order {
+		if m.toldSFU && m.profile.Events {
+			p.emit(media.Event{To: m.id, Msg: &protocol.ModeChanged{Mode: protocol.ModeP2P}})
+		}
+	}
+	p.endServer()
+	for _, m := range p.order {
+		if m.inRelay && m.shares && !p.relay.Shares(m.id) {
+			p.relay.AskAgain(m.id) // it began in the middle
+		}
+	}
+	for _, m := range p.order {
+		if !m.inRelay {
+			p.toRelay(m, m.shares || m.profile.Shares)
+		}
+		m.shares = false
+	}
+	if stays != nil {
+		p.emit(media.Event{Stays: stays})
+	}
+}
+
+// goBack begins the change to P2P mode.
+func (p *Plane) goBack(byHand bool) {
+	p.change = &change{to: protocol.ModeP2P, why: "small", byHand: byHand}
+	if byHand {
+		p.change.why = "asked for"
+	}
+	p.log.Info("the room changes to P2P mode", "why", p.change.why, "members", len(p.order))
+	p.relay = p.config.NewRelay()
+	p.failed = since{}
+	for _, m := range p.order {
+		m.meshed = false
+		p.toRelay(m, m.shares)
+	}
+}
+
+// cutBack ends what the server has. The mesh carries everything.
+func (p *Plane) cutBack() {
+	p.absorb()
+	p.log.Info("the room is in P2P mode", "why", p.change.why, "members", len(p.order))
+	p.emit(media.Event{Moved: protocol.ModeP2P})
+	p.endServer()
+	for _, m := range p.order {
+		if m.shares && !p.relay.Shares(m.id) {
+			p.relay.AskAgain(m.id)
+		}
+		m.shares, m.saturated = false, false
+	}
+	p.broken, p.retry = [2]protocol.MemberID{}, backoff{}
+}
+
+// stay ends what the relay has, for the room stays in SFU mode.
+func (p *Plane) stay(why string, stays *protocol.Error) {
+	p.absorb()
+	p.log.Info("the room stays in SFU mode", "why", why, "tried for", p.change.why)
+	p.endRelay()
+	p.small = since{}
+	if stays != nil {
+		p.emit(media.Event{Stays: stays})
+	}
+}
+
+// endRelay and endServer end one plane and the change with it. Nothing of that
+// plane is said afterwards.
+
+func (p *Plane) endRelay() {
+	p.end(p.relay, func(m *member) *bool { return &m.inRelay })
+	if err := p.relay.Close(); err != nil {
+		p.log.Error("closing the relay", "err", err)
+	}
+	p.lateAsks.take(p.relayAsks)
+	p.endedAt = p.now
+	p.relay, p.change, p.failed = nil, nil, since{}
+}
+
+func (p *Plane) endServer() {
+	p.end(p.server, func(m *member) *bool { return &m.inServer })
+	server := p.server
+	p.config.Go(func() {
+		if err := server.Close(); err != nil {
+			p.log.Error("closing the room's server", "err", err)
+		}
+	})
+	p.lateAsks.take(p.serverAsks)
+	p.endedAt = p.now
+	p.server, p.change = nil, nil
+	for _, m := range p.order {
+		m.toldSFU, m.spoke = false, false
+	}
+}
+
+// end tells everybody that the connectors of a plane ended. A plane that loses
+// a member tells the others only; here nobody leaves the room, so each has to
+// hear of its own. A connector that its client has not named yet is ended when
+// it does: nobody knows it then.
+func (p *Plane) end(plane media.Plane, in func(*member) *bool) {
+	for _, m := range p.order {
+		attached := in(m)
+		if !*attached {
+			continue
+		}
+		*attached = false
+		for _, ref := range plane.Return(m.id, media.Return{}) {
+			p.past.add(m.id, ref.Connector)
+			p.emit(media.Event{To: m.id, Msg: &protocol.ConnectorGone{Connector: ref.Connector, Member: ref.Member}})
+		}
+	}
+	for _, e := range plane.Drain() { // it would mend what is no more
+		if e.Said != nil {
+			p.emit(e)
+		}
+	}
+}
+
+func (p *Plane) emit(e media.Event) { p.out = append(p.out, e) }
