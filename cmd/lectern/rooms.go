@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"lectern/sfu"
+	"lectern/signaling/auto"
 	"lectern/signaling/media"
 	"lectern/signaling/p2p"
 	"lectern/signaling/room"
@@ -88,7 +89,16 @@ func (s *server) newPlane(name string, p room.Policy) media.Plane {
 	switch {
 	case p.Mode == room.ModeSFU && s.sfu != nil:
 		return s.sfu.NewPlane(log)
-	default: // of mode auto too, until signaling/auto is there
+	case p.Mode == room.ModeAuto && s.sfu != nil:
+		return auto.New(auto.Config{
+			NewRelay:  func() auto.Relay { return p2p.New() },
+			NewServer: func() auto.Server { return s.sfu.NewPlane(log) },
+			MaxP2P:    s.cfg.P2PMax,
+			Return:    s.cfg.P2PReturn,
+			Go:        s.closings.Go,
+			Logger:    log,
+		})
+	default:
 		return p2p.New()
 	}
 }

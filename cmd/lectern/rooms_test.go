@@ -35,6 +35,39 @@ func TestASecondServerTakesAnotherMediaPort(t *testing.T) {
 	}
 }
 
+func TestModesOfRooms(t *testing.T) {
+	env := append(anyRTCPort, "LECTERN_ADMIN_TOKEN="+adminToken)
+	servers := map[string]*program{}
+	for _, mode := range []string{"auto", "p2p", "sfu"} {
+		servers[mode] = startWith(t, env, "--mode", mode, "--p2p-max", "2", "--stage", "7", "--max-file", "3")
+	}
+	for _, mode := range []string{"p2p", "sfu"} {
+		for _, server := range []string{"auto", "sfu"} {
+			operator{t, servers[server]}.want(201, "POST", "/api/rooms", `{"name":"only `+mode+`","mode":"`+mode+`"}`)
+		}
+	}
+	cases := []struct{ server, room, first, listener, third string }{
+		{"p2p", "r", "p2p", "p2p", "p2p"},
+		{"sfu", "r", "sfu", "sfu", "sfu"},
+		{"auto", "r", "p2p", "sfu", "sfu"}, // the listener makes it change
+		{"auto", "only p2p", "p2p", "p2p", "p2p"},
+		{"auto", "only sfu", "sfu", "sfu", "sfu"},
+		{"sfu", "only p2p", "p2p", "p2p", "p2p"},
+	}
+	for _, c := range cases {
+		t.Run(c.server+"/"+c.room, func(t *testing.T) {
+			p := servers[c.server]
+			for i, more := range []string{"", `,"role":"audience"`, ""} {
+				_, joined := enter(t, p, c.room, fmt.Sprint("m", i), more)
+				want := []string{c.first, c.listener, c.third}[i]
+				if joined["mode"] != want || joined["stage"] != 7.0 || joined["maxFileBytes"] != 3.0*(1<<20) {
+					t.Errorf("member %d: got %v, want mode %s", i, joined, want)
+				}
+			}
+		})
+	}
+}
+
 func TestTokensOutliveARestart(t *testing.T) {
 	a, err := tokenKey("0123456789abcdef")
 	if err != nil {
