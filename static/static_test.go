@@ -21,6 +21,8 @@ const (
 var later = map[string]bool{
 	"js/lang/zh-CN.js": true, "js/ui/dialog.js": true, "js/ui/settings.js": true,
 	"js/ui/shortcut-sheet.js": true, "js/ui/sparkline.js": true, "js/ui/stats-panel.js": true,
+	"css/chat.css": true, "js/ui/chat-drawer.js": true, "js/ui/chat-message.js": true, "js/ui/links.js": true,
+	"css/dialog.css": true, "js/ui/member-menu.js": true, "js/ui/hand-queue.js": true, "js/ui/stage-dialog.js": true,
 }
 
 func each(t *testing.T, files fs.FS, do func(name string, data []byte)) {

@@ -2,11 +2,14 @@
 
 import { Devices } from './core/devices.js';
 import { Room } from './core/room.js';
+import { recall, remember } from './store.js';
 import { endedView } from './ui/ended.js';
 import { readyView } from './ui/ready.js';
 import { roomView } from './ui/room-view.js';
 import { inCall } from './ui/theme.js';
 import { stayAwake } from './ui/wake.js';
+
+/** @import {Role} from './core/types.js' */
 
 const NAME = 'lectern.name';
 
@@ -21,22 +24,26 @@ export class Call {
   /**
    * @param {object} options
    * @param {string} options.room
+   * @param {Role} [options.role] wished for
+   * @param {string} [options.token] that says which role one may have
    * @param {(make: (signal: AbortSignal) => HTMLElement) => void} options.show
    * @param {() => void} options.home goes to the front page
    */
-  constructor({ room, show, home }) {
+  constructor({ room, role, token, show, home }) {
     this.name = room;
+    this.wish = { role, token };
     this.home = home;
     this.showPage = show;
   }
 
   /** @param {string} [error] why one is back here */
   ready(error) {
+    const listen = this.wish.role === 'audience';
     this.#show((signal) => readyView({
-      room: this.name, name: remembered(), devices: this.#devices, signal, error, join: (name, quiet) => this.#join(name, quiet),
+      room: this.name, name: recall(NAME) ?? '', devices: this.#devices, listen, signal, error, join: (name, quiet) => this.#join(name, quiet),
     }));
     inCall(false);
-    if (this.#started) return;
+    if (this.#started || listen) return;
     this.#started = true;
     void this.#devices.start({ audio: true, video: true });
   }
@@ -46,18 +53,18 @@ export class Call {
    * @param {boolean} quiet with everything off
    */
   async #join(name, quiet) {
-    remember(name);
+    remember(NAME, name);
     const devices = this.#devices;
     if (quiet) await Promise.allSettled([devices.setAudio(false, true), devices.setVideo(false)]);
     const room = new Room({ url: `${location.origin.replace(/^http/, 'ws')}/ws`, devices });
-    await room.join({ room: this.name, name });
+    await room.join({ room: this.name, name, ...this.wish });
     this.#room = room;
     this.#show((signal) => {
       room.addEventListener('change', () => {
         if (room.state.phase === 'ended') this.#over(room.state.ended ?? 'closed');
       }, { signal });
       stayAwake(signal);
-      return roomView({ room, devices, signal, leave: () => void this.#leave() });
+      return roomView({ room, devices, check: () => new Devices(), signal, leave: () => void this.#leave() });
     });
     inCall(true);
   }
@@ -95,22 +102,5 @@ export class Call {
     const room = this.#room;
     this.#room = null;
     void room?.leave().catch(() => {});
-  }
-}
-
-function remembered() {
-  try {
-    return localStorage.getItem(NAME) ?? '';
-  } catch {
-    return '';
-  }
-}
-
-/** @param {string} name */
-function remember(name) {
-  try {
-    localStorage.setItem(NAME, name);
-  } catch {
-    // Then it has to be given again.
   }
 }

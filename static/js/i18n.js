@@ -2,6 +2,7 @@
 // needs no reload. Knows nothing of what the words are about.
 
 import en from './lang/en.js';
+import { recall, remember } from './store.js';
 
 /** @typedef {string | {[category: string]: string}} Entry a text, or one for each plural category of Intl.PluralRules */
 /** @typedef {{[key: string]: Entry}} Dictionary */
@@ -63,13 +64,7 @@ export function choose(wanted, stored) {
 
 /** Loads the language that the person or the browser asks for. */
 export async function start() {
-  let stored = null;
-  try {
-    stored = localStorage.getItem(STORED);
-  } catch {
-    // Storage can be forbidden; the browser's languages hold then.
-  }
-  await load(choose(navigator.languages, stored));
+  await load(choose(navigator.languages, recall(STORED)));
 }
 
 /**
@@ -78,11 +73,7 @@ export async function start() {
  */
 export async function setLanguage(code) {
   await load(code);
-  try {
-    localStorage.setItem(STORED, code);
-  } catch {
-    // Then it holds for this visit only.
-  }
+  remember(STORED, code);
 }
 
 /** @param {string} code */
@@ -145,6 +136,14 @@ export function sayAttribute(element, attribute, key, params) {
 }
 
 /**
+ * @param {number} value
+ * @param {Intl.NumberFormatOptions} [options]
+ */
+export function number(value, options) {
+  return new Intl.NumberFormat(current.code, options).format(value);
+}
+
+/**
  * A time of day.
  * @param {number} at milliseconds since 1970
  */
@@ -159,7 +158,7 @@ export function clock(at) {
 export function size(bytes) {
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
   const step = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
-  return new Intl.NumberFormat(current.code, {
+  return number(bytes / 1000 ** step, {
     style: 'unit', unit: units[step], unitDisplay: step === 0 ? 'long' : 'short', maximumFractionDigits: step > 1 ? 1 : 0,
-  }).format(bytes / 1000 ** step);
+  });
 }

@@ -3,22 +3,29 @@
 // data-testid of everything a test needs (stable names):
 //   landing          landing, room-input, room-other, go, language
 //   ready            ready, ready-preview, ready-mic, ready-camera, level-meter, device-audioinput, device-videoinput,
-//                    device-audiooutput, ready-problem, name-input, join, join-quiet, join-error
-//   room             room, grid, tile (data-id, data-kind=camera|screen, data-self), tile-name, tile-video, tile-avatar,
-//                    tile-muted, tile-hand, tile-spinner, tile-quality, tile-pin, tile-fullscreen, room-name, people,
-//                    banner, banner-seconds, toast, toast-action, toast-close, share-pill, share-stop
-//   controls         bar, mic, camera, share, chat-toggle, unread, hand, more, leave, invite-button, menu,
-//                    menu-settings, menu-stats, menu-shortcuts, menu-fullscreen, menu-invite
+//                    device-audiooutput, ready-problem, ready-listen, name-input, join, join-quiet, join-error
+//   room             room, grid, tile (data-id, data-kind=camera|screen, data-self; hidden on another page), tile-name,
+//                    tile-video, tile-avatar, tile-muted, tile-hand, tile-spinner, tile-quality, tile-pin,
+//                    tile-fullscreen, tile-menu, page-prev, page-next, page-count, stage-empty, room-name, people,
+//                    audience-count, locked, mode, listening, banner, banner-seconds, toast, toast-action, toast-close,
+//                    share-pill, share-stop
+//   controls         bar, mic, camera, share, chat-toggle, unread, hand (a host's opens the list of hands), hands-count,
+//                    more, leave, invite-button, menu, menu-settings, menu-stats, menu-shortcuts, menu-fullscreen,
+//                    menu-invite, menu-layout, menu-lock, menu-step-down
+//   host             member-menu, menu-mute, menu-stop-camera, menu-to-audience, menu-make-host, menu-remove, confirm,
+//                    confirm-yes, confirm-no, hand-queue, hand-list, hand-row, hand-stage, hand-lower, hands-close
+//   on stage         stage-dialog (ready-preview, ready-mic, ready-camera in it), stage-go, stage-off, stage-back
 //   alone            invite, invite-link, invite-copy, invite-qr
 //   chat             chat, chat-close, messages, message (data-self, data-kind), message-text, message-name, message-file,
 //                    file-state, file-progress, file-cancel, file-download, file-picture, chat-newer, chat-input,
 //                    chat-send, chat-attach, chat-file-input, chat-problem, drop
-//   dialogs          settings, theme, stats, stats-row, stats-copy, shortcuts, dialog-close
+//   dialogs          settings, theme, stats, stats-mode, stats-row, stats-copy, shortcuts, dialog-close
 //   end              ended (data-why), ended-rejoin, ended-home
 
 import { start } from './i18n.js';
 import { landingView } from './ui/landing.js';
 
+const ROLES = /** @type {const} */ (['host', 'presenter', 'audience']);
 const app = /** @type {HTMLElement} */ (document.getElementById('app'));
 
 /** Ends what the view on show listens to. */
@@ -53,7 +60,9 @@ function route() {
   document.title = `${room} · Lectern`;
   // The rest of the page loads while the first view is read.
   void import('./call.js').then(({ Call }) => {
-    const call = new Call({ room, show, home: () => visit('/') });
+    const asked = new URLSearchParams(location.search);
+    const role = ROLES.find((one) => one === asked.get('role'));
+    const call = new Call({ room, role, token: asked.get('token') ?? undefined, show, home: () => visit('/') });
     call.ready();
   });
 }

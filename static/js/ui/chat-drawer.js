@@ -1,17 +1,22 @@
 // The chat: a drawer beside the tiles, a sheet above them on phones. Asks by events: 'chat-text' (detail: text),
 // 'chat-files' (detail: File[]), 'chat-cancel' (detail: transfer id), 'chat-read', 'chat-close'.
 
-import { say, size, t } from '../i18n.js';
+import { keep, say, sayAttribute, size, t } from '../i18n.js';
 import { chatMessage, showTransfer } from './chat-message.js';
-import { announce, h, icon, tip } from './dom.js';
+import { announce, h, icon, styled } from './dom.js';
 
 /** @import {ChatMessage, RoomState} from '../core/types.js' */
+/** @import {Params} from '../i18n.js' */
+
+await styled('chat');
 
 const NEAR_END = 80; // pixels: whoever is this near the end follows new messages
 const TALLEST = 144; // pixels of the field
 
 export class ChatDrawer extends HTMLElement {
-  #limit = 0;
+  /** Of a file, in bytes. */
+  #limit = Infinity;
+  #attach = h('button', { class: 'round', testid: 'chat-attach', attrs: { type: 'button', 'data-tip-start': '' }, on: { click: () => this.#files.click() } }, icon('attach'));
   /** @type {readonly ChatMessage[]} */
   #messages = [];
   /** @type {Map<string, HTMLElement>} cards by transfer id */
@@ -25,15 +30,11 @@ export class ChatDrawer extends HTMLElement {
   #files = h('input', { testid: 'chat-file-input', attrs: { type: 'file', multiple: true, hidden: true } });
   #send = h('button', { class: 'round send', testid: 'chat-send', tip: 'chat.send', attrs: { type: 'submit', 'data-tip-end': '' } }, icon('send'));
 
-  /** @param {number} limit of a file, in bytes */
-  setup(limit) {
-    this.#limit = limit;
+  setup() {
     this.className = 'chat';
     this.dataset.testid = 'chat';
     this.hidden = true;
     this.setAttribute('role', 'complementary');
-    const attach = h('button', { class: 'round', testid: 'chat-attach', attrs: { type: 'button', 'data-tip-start': '' }, on: { click: () => this.#files.click() } }, icon('attach'));
-    tip(attach, 'chat.attach', { size: size(limit) });
     say(this.#newer, 'chat.newer', { n: 0 });
     const title = h('h2', { t: 'chat.title', attrs: { id: 'chat-title' } });
     this.setAttribute('aria-labelledby', 'chat-title');
@@ -41,7 +42,8 @@ export class ChatDrawer extends HTMLElement {
       h('header', { class: 'chat-head' }, title,
         h('button', { class: 'round', testid: 'chat-close', tip: 'chat.close', attrs: { type: 'button', 'data-tip-below': '', 'data-tip-end': '' }, on: { click: () => this.#ask('chat-close') } }, icon('close'))),
       h('div', { class: 'chat-body' }, this.#empty, this.#list, this.#newer), this.#problem,
-      h('form', { class: 'composer', on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); this.#submit(); } } }, attach, this.#files, this.#field, this.#send));
+      h('form', { class: 'composer', on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); this.#submit(); } } }, this.#attach, this.#files, this.#field, this.#send));
+    sayAttribute(this.#field, 'placeholder', 'chat.input');
     this.#field.addEventListener('keydown', (event) => this.#typed(event));
     this.#field.addEventListener('input', () => this.#grow());
     this.#field.addEventListener('paste', (event) => this.#pasted(event));
@@ -49,8 +51,16 @@ export class ChatDrawer extends HTMLElement {
     return this;
   }
 
-  /** @param {RoomState} state */
-  update({ messages, transfers }) {
+  /**
+   * @param {RoomState} state
+   * @param {number} limit of a file, in bytes; 0: none may be sent
+   */
+  update({ messages, transfers }, limit) {
+    if (this.#limit !== limit) {
+      this.#limit = limit;
+      this.#attach.hidden = limit === 0;
+      keep(this.#attach, 'tip', () => { for (const name of ['aria-label', 'data-tip']) this.#attach.setAttribute(name, t('chat.attach', { size: size(limit) })); });
+    }
     const following = this.#atEnd();
     const fresh = messages.slice(this.#messages.length);
     for (const [index, message] of fresh.entries()) {
@@ -91,15 +101,26 @@ export class ChatDrawer extends HTMLElement {
    * @param {File[]} files
    */
   offer(files) {
-    const large = files.find((file) => file.size > this.#limit);
-    this.#problem.hidden = !large;
-    if (large) {
-      const text = /** @type {HTMLElement} */ (this.#problem.lastElementChild);
-      say(text, 'chat.tooLarge', { name: large.name, size: size(large.size), max: size(this.#limit) });
-      announce(text.textContent ?? '', true);
+    if (this.#limit === 0) {
+      this.#complain('chat.noFiles', {});
+      return;
     }
+    const large = files.find((file) => file.size > this.#limit);
+    this.#problem.hidden = true;
+    if (large) this.#complain('chat.tooLarge', { name: large.name, size: size(large.size), max: size(this.#limit) });
     const fit = files.filter((file) => file.size <= this.#limit);
     if (fit.length > 0) this.#ask('chat-files', fit);
+  }
+
+  /**
+   * @param {string} key
+   * @param {Params} params
+   */
+  #complain(key, params) {
+    const text = /** @type {HTMLElement} */ (this.#problem.lastElementChild);
+    this.#problem.hidden = false;
+    say(text, key, params);
+    announce(text.textContent ?? '', true);
   }
 
   #submit() {
@@ -163,17 +184,6 @@ export class ChatDrawer extends HTMLElement {
   #ask(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
   }
-}
-
-/**
- * What a screen reader says of a message.
- * @param {ChatMessage} message
- * @param {RoomState} state
- */
-export function spoken(message, { transfers }) {
-  if (message.kind === 'text') return t('chat.said', { name: message.name, text: message.text ?? '' });
-  const file = transfers.find(({ id }) => id === message.transfer)?.file.name ?? '';
-  return t('chat.sentFile', { name: message.name, file });
 }
 
 customElements.define('chat-drawer', ChatDrawer);

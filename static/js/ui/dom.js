@@ -58,6 +58,25 @@ export function tip(element, key, params) {
   sayAttribute(element, 'data-tip', key, params);
 }
 
+/** @type {Map<string, Promise<void>>} */
+const styles = new Map();
+
+/**
+ * Loads styles that the page began without, once. A module that needs them waits for it before anything else.
+ * @param {string} name of a file in css/
+ */
+export function styled(name) {
+  let loaded = styles.get(name);
+  if (!loaded) {
+    loaded = new Promise((resolve) => {
+      // Unstyled is better than not at all.
+      document.head.append(h('link', { attrs: { rel: 'stylesheet', href: `/css/${name}.css` }, on: { load: () => resolve(), error: () => resolve() } }));
+    });
+    styles.set(name, loaded);
+  }
+  return loaded;
+}
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**

@@ -4,7 +4,7 @@ import { h } from './dom.js';
 import { wordmark } from './landing.js';
 import { languagePicker } from './language.js';
 
-const REASONS = ['left', 'removed', 'elsewhere', 'repeat', 'room-full', 'closed'];
+const REASONS = ['left', 'removed', 'elsewhere', 'repeat', 'room-full', 'locked', 'room-closed', 'closed'];
 
 /**
  * @param {object} options

@@ -12,6 +12,11 @@ export const FLOAT_FROM = 4;
 /** It does not float where it would hide more than this part of somebody. */
 const HIDES = 0.3;
 
+/** As many tiles stand on a page. */
+const MOST = 16;
+/** Less than this, in square pixels, shows no face: in the grid, and beside a stage. */
+const LEAST = { grid: 34_000, strip: 11_000 };
+
 /** Of two arrangements this near in area the wider one is taken: two people sit side by side. */
 const NEAR = 1.06;
 
@@ -66,11 +71,14 @@ function gridIn(items, area, gap, phone = area.w < NARROW && area.w < area.h) {
  * @param {number} scene.height
  * @param {readonly Item[]} scene.items in the order of the eye
  * @param {string | null} scene.focus id of the item that takes the stage
+ * @param {string | null} [scene.lead] id of the one that stands large beside a staged screen
  * @param {number} [scene.gap]
  * @returns {{rects: Map<string, Rect>, floating: string | null}}
  */
-export function arrange({ width, height, items, focus, gap = 8 }) {
+export function arrange({ width, height, items, focus, lead = null, gap = 8 }) {
   const staged = items.find((item) => item.id === focus);
+  const beside = items.find((item) => item.id === lead && item !== staged);
+  if (staged && beside && staged.kind === 'screen') return { rects: lecture(width, height, items, staged, beside, gap), floating: null };
   if (staged) return { rects: withStage(width, height, items, staged, gap), floating: null };
   const area = { x: 0, y: 0, w: width, h: height };
   const own = items.find((item) => item.self && item.kind === 'camera');
@@ -82,6 +90,30 @@ export function arrange({ width, height, items, focus, gap = 8 }) {
     }
   }
   return { rects: new Map(gridIn(items, area, gap)), floating: null };
+}
+
+/**
+ * The items of one page: those who stand out and oneself are on every page, the others share the rest.
+ * @param {object} scene as for arrange
+ * @param {number} scene.width
+ * @param {number} scene.height
+ * @param {readonly Item[]} scene.items
+ * @param {string | null} scene.focus
+ * @param {string | null} [scene.lead]
+ * @param {number} scene.page from 0; one that does not exist is the last
+ * @returns {{items: Item[], page: number, pages: number}}
+ */
+export function paginate({ width, height, items, focus, lead = null, page }) {
+  const staged = items.some((item) => item.id === focus);
+  const stays = (/** @type {Item} */ item) => item.id === focus || item.id === lead || (item.self && item.kind === 'camera');
+  const others = items.filter((item) => !stays(item));
+  const area = staged ? 0.3 * width * height / LEAST.strip : width * height / LEAST.grid;
+  const each = Math.max(3, Math.min(MOST, Math.floor(area)));
+  // One more is no reason for a page of its own.
+  const pages = Math.max(1, others.length === each + 1 && each < MOST ? 1 : Math.ceil(others.length / each));
+  const at = Math.max(0, Math.min(page, pages - 1));
+  const shown = new Set(pages === 1 ? others : others.slice(at * each, (at + 1) * each));
+  return { items: items.filter((item) => stays(item) || shown.has(item)), page: at, pages };
 }
 
 /**
@@ -137,6 +169,41 @@ function withStage(width, height, items, staged, gap) {
   const rects = new Map(gridIn(others, strip, gap, !wide));
   rects.set(staged.id, staged.kind === 'screen' ? area : fit(area));
   return rects;
+}
+
+/**
+ * A screen large, who speaks beside it (below it on a tall area), the others small after them.
+ * @param {number} width
+ * @param {number} height
+ * @param {readonly Item[]} items
+ * @param {Item} staged
+ * @param {Item} lead
+ * @param {number} gap
+ */
+function lecture(width, height, items, staged, lead, gap) {
+  const others = items.filter((item) => item !== staged && item !== lead);
+  const wide = width >= height;
+  const screen = { x: 0, y: 0, w: width, h: Math.round(Math.min(width / RATIO, 0.5 * height)) };
+  const face = { x: 0, y: screen.h + gap, w: width, h: 0 };
+  if (wide) {
+    face.w = Math.round(Math.max(0.2 * width, Math.min(0.26 * width, 400)));
+    Object.assign(face, { x: width - face.w, y: 0, h: Math.round(face.w / RATIO) });
+    Object.assign(screen, { w: face.x - gap, h: height });
+  } else {
+    face.h = Math.round(Math.min(width / RATIO, (height - face.y) * (others.length > 0 ? 0.55 : 1)));
+    face.w = Math.round(Math.min(width, face.h * RATIO));
+    face.x = Math.round((width - face.w) / 2);
+  }
+  const top = face.y + face.h + gap;
+  const rest = { x: wide ? face.x : 0, y: top, w: wide ? face.w : width, h: Math.max(0, height - top) };
+  // Two in a row below the one who speaks, and no further apart than they are large.
+  const rows = Math.ceil(others.length / 2);
+  rest.h = Math.min(rest.h, Math.round(rows * (rest.w / 2 / RATIO + gap)));
+  const down = Math.max(0, Math.floor((height - (others.length > 0 ? rest.y + rest.h : face.y + face.h)) / 2));
+  face.y += down;
+  rest.y += down;
+  if (!wide) screen.y += down;
+  return new Map([[staged.id, screen], [lead.id, face], ...gridIn(others, rest, gap, false)]);
 }
 
 /**

@@ -17,12 +17,20 @@ import { deviceProblems } from './problems.js';
  * @property {Devices} devices
  * @property {(name: string, quiet: boolean) => Promise<void>} join rejects with an error that has a `type`
  * @property {AbortSignal} signal ends the view
+ * @property {boolean} [listen] to join the audience: no devices then
  * @property {string} [error] type of the error to begin with
  */
 
 /** @param {ReadyOptions} options */
 export function readyView(options) {
-  const { devices, signal, room } = options;
+  const { devices, signal, room, listen } = options;
+  if (listen) {
+    return h('div', { class: 'ready', testid: 'ready' },
+      h('header', { class: 'top' }, wordmark(), languagePicker()),
+      h('main', { class: 'ready-side listen' },
+        h('div', {}, h('h1', { t: 'ready.title' }), h('p', { class: 'soft', t: 'ready.room', params: { room } })),
+        h('p', { class: 'problem calm', testid: 'ready-listen' }, icon('listen'), h('span', { t: 'ready.listen' })), joinForm(options)));
+  }
   const problems = h('div', { class: 'problems', attrs: { 'aria-live': 'polite' } });
   keep(problems, 'problems', () => showProblems(problems, devices));
   devices.addEventListener('change', () => showProblems(problems, devices), { signal });
@@ -46,7 +54,7 @@ function picker(devices) {
  * @param {HTMLElement} box
  * @param {Devices} devices
  */
-function showProblems(box, devices) {
+export function showProblems(box, devices) {
   const keys = deviceProblems(devices.state);
   const text = keys.map((key) => t(key));
   if (box.dataset.shown === text.join('\n')) return;
@@ -60,7 +68,7 @@ function showProblems(box, devices) {
  * @param {Devices} devices
  * @param {AbortSignal} signal
  */
-function mirror(devices, signal) {
+export function mirror(devices, signal) {
   const video = h('video', { testid: 'ready-preview', label: 'ready.preview', attrs: { playsinline: true, autoplay: true } });
   video.muted = true;
   const word = h('p', { class: 'word' });
@@ -118,14 +126,14 @@ function showToggle(button, on, failed, symbol, key) {
 }
 
 /** @param {ReadyOptions} options */
-function joinForm({ name, room, join, error }) {
+function joinForm({ name, room, listen, join, error }) {
   const toName = !name || error === 'repeat' || error === 'invalid';
   const input = h('input', {
     class: 'input', testid: 'name-input',
     attrs: { id: 'name', name: 'name', autocomplete: 'nickname', maxlength: 64, required: true, 'data-focus': toName, 'aria-describedby': 'name-hint' },
   });
   input.value = name;
-  const hint = h('p', { class: 'soft small', t: 'ready.nameHint', attrs: { id: 'name-hint' } });
+  const hint = h('p', { class: 'soft small', t: listen ? 'ready.nameHintListen' : 'ready.nameHint', attrs: { id: 'name-hint' } });
   const problem = h('p', { class: 'problem bad', testid: 'join-error', attrs: { hidden: true } }, icon('warn'), h('span'));
   const go = h('button', { class: 'button primary big', testid: 'join', t: 'ready.join', attrs: { type: 'submit', 'data-focus': !toName } });
   const quiet = h('button', { class: 'button plain', testid: 'join-quiet', t: 'ready.joinQuiet', attrs: { type: 'button' }, on: { click: () => void enter(true) } });
@@ -161,10 +169,10 @@ function joinForm({ name, room, join, error }) {
   return h('form', {
     class: 'ready-form', attrs: { novalidate: true },
     on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); void enter(false); } },
-  }, h('div', { class: 'field' }, h('label', { t: 'ready.name', attrs: { for: 'name' } }), input, hint), problem, go, quiet);
+  }, h('div', { class: 'field' }, h('label', { t: 'ready.name', attrs: { for: 'name' } }), input, hint), problem, go, !listen && quiet);
 }
 
-const TYPES = ['repeat', 'room-full', 'forbidden', 'invalid', 'unreachable', 'closing', 'internal'];
+const TYPES = ['repeat', 'room-full', 'locked', 'mode', 'forbidden', 'invalid', 'unreachable', 'closing', 'internal'];
 
 /** @param {unknown} error */
 function errorType(error) {

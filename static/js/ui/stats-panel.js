@@ -1,12 +1,12 @@
 // What the connections carry, measured every second while it is looked at.
 
-import { language, t } from '../i18n.js';
+import { number, t } from '../i18n.js';
 import { openDialog } from './dialog.js';
 import { announce, h, icon } from './dom.js';
 import { copyText } from './invite.js';
 import { drawLine, ring } from './sparkline.js';
 
-/** @import {ConnectionStats} from '../core/types.js' */
+/** @import {ConnectionStats, RoomState} from '../core/types.js' */
 
 const EVERY_MS = 1000;
 const MINUTE = 60;
@@ -26,8 +26,11 @@ export class StatsPanel extends HTMLElement {
   #table = h('div', { class: 'table-box', attrs: { tabindex: 0, role: 'region', 'aria-labelledby': 'stats-title' } },
     h('table', {}, h('thead', {}, h('tr', {}, ...COLUMNS.map((name) => h('th', { t: `stats.${name}`, attrs: { scope: 'col' } })))), this.#body));
 
-  /** @param {() => Promise<ConnectionStats[]>} measure */
-  setup(measure) {
+  /**
+   * @param {() => Promise<ConnectionStats[]>} measure
+   * @param {RoomState} state
+   */
+  setup(measure, { mode }) {
     this.#measure = measure;
     this.className = 'stats';
     const word = h('span', { t: 'stats.copy' });
@@ -35,7 +38,7 @@ export class StatsPanel extends HTMLElement {
       class: 'button', testid: 'stats-copy', attrs: { type: 'button' },
       on: { click: async () => { if (await copyText(this.text())) announce(t('invite.copied')); } },
     }, icon('copy'), word);
-    this.append(h('div', { class: 'stats-top' }, h('p', { class: 'soft', t: 'stats.lead' }), copy), this.#none, this.#table);
+    this.append(h('div', { class: 'stats-top' }, h('p', { class: 'way', testid: 'stats-mode' }, h('span', { class: 'mode' }, mode.toUpperCase()), h('span', {}, h('b', { t: `mode.${mode}` }), ' ', h('span', { class: 'soft', t: `mode.${mode}Why` }))), copy), this.#none, this.#table);
     return this;
   }
 
@@ -89,13 +92,14 @@ export class StatsPanel extends HTMLElement {
 
   /** @param {ConnectionStats} stats */
   #texts(stats) {
+    const name = stats.memberId === 'self' ? t('room.you') : stats.name;
     const way = stats.via.toUpperCase();
     const codecs = [...new Set([stats.codecIn, stats.codecOut].filter(Boolean))].join(' / ');
     return [
-      stats.stream === 'screen' ? t('stats.screen', { name: stats.name }) : stats.name,
+      stats.stream === 'screen' ? t('stats.screen', { name }) : name,
       stats.relay ? t('stats.relay', { way }) : way,
       stats.state,
-      stats.width && stats.height ? `${stats.width} × ${stats.height}, ${number(stats.fps ?? 0)} fps` : '–',
+      stats.width && stats.height ? `${stats.width} × ${stats.height}, ${Math.round(stats.fps ?? 0)} fps` : '–',
       codecs || '–',
       bits(stats.bitrateIn), bits(stats.bitrateOut),
       share(stats.loss), milliseconds(stats.rtt), milliseconds(stats.jitter),
@@ -103,15 +107,10 @@ export class StatsPanel extends HTMLElement {
   }
 }
 
-/** @param {number} value @param {Intl.NumberFormatOptions} [options] */
-function number(value, options = { maximumFractionDigits: 0 }) {
-  return new Intl.NumberFormat(language(), options).format(value);
-}
-
 /** @param {number | null | undefined} rate in bit/s */
 function bits(rate) {
   if (rate === null || rate === undefined) return '–';
-  return rate < 1e6 ? `${number(rate / 1e3)} kbit/s` : `${number(rate / 1e6, { maximumFractionDigits: 1, minimumFractionDigits: 1 })} Mbit/s`;
+  return rate < 1e6 ? `${number(Math.round(rate / 1e3))} kbit/s` : `${number(rate / 1e6, { maximumFractionDigits: 1, minimumFractionDigits: 1 })} Mbit/s`;
 }
 
 /** @param {number | null | undefined} part 0 to 1 */
@@ -121,12 +120,15 @@ function share(part) {
 
 /** @param {number | null | undefined} value */
 function milliseconds(value) {
-  return value === null || value === undefined ? '–' : `${number(value)} ms`;
+  return value === null || value === undefined ? '–' : `${number(Math.round(value))} ms`;
 }
 
 customElements.define('stats-panel', StatsPanel);
 
-/** @param {() => Promise<ConnectionStats[]>} measure */
-export function openStats(measure) {
-  return openDialog({ title: 'stats.title', testid: 'stats', wide: true }, new StatsPanel().setup(measure));
+/**
+ * @param {() => Promise<ConnectionStats[]>} measure
+ * @param {RoomState} state
+ */
+export function openStats(measure, state) {
+  return openDialog({ title: 'stats.title', testid: 'stats', wide: true }, new StatsPanel().setup(measure, state));
 }

@@ -1,5 +1,7 @@
 // Dark or light. Before a call the system's choice holds unless a person chose; in a call it is dark unless they did.
 
+import { recall, remember } from '../store.js';
+
 const STORED = 'lectern.theme';
 const BARS = { dark: '#14171c', light: '#f6f7f9' };
 
@@ -7,22 +9,13 @@ let calling = false;
 
 /** @returns {'system' | 'dark' | 'light'} the person's choice */
 export function theme() {
-  try {
-    const stored = localStorage.getItem(STORED);
-    return stored === 'dark' || stored === 'light' ? stored : 'system';
-  } catch {
-    return 'system';
-  }
+  const stored = recall(STORED);
+  return stored === 'dark' || stored === 'light' ? stored : 'system';
 }
 
 /** @param {string} choice system, dark or light */
 export function setTheme(choice) {
-  try {
-    if (choice === 'system') localStorage.removeItem(STORED);
-    else localStorage.setItem(STORED, choice);
-  } catch {
-    // Then it does not hold beyond this page.
-  }
+  remember(STORED, choice === 'system' ? null : choice);
   apply(choice);
 }
 

@@ -1,8 +1,9 @@
-// One person's camera, or one screen. Shows what it is given and asks by events: 'tile-pin', 'tile-fullscreen',
-// 'sound-blocked', 'share-stop'. Knows no other tile.
+// One person's camera, or one screen. Shows what it is given and asks by events whose detail is its id: 'tile-pin',
+// 'tile-fullscreen', 'tile-menu', 'sound-blocked'. Knows no other tile.
 
 import { keep, say, sayAttribute, t } from '../i18n.js';
 import { h, icon, mark, setIcon, tip } from './dom.js';
+import { AUDIBLE } from './floor.js';
 import { initials, shade } from './names.js';
 
 /** @import {Participant} from '../core/types.js' */
@@ -13,11 +14,11 @@ import { initials, shade } from './names.js';
  * @property {'camera' | 'screen'} kind
  * @property {boolean} pinned
  * @property {string | null} speaker device id for the sound
+ * @property {boolean} host whether one may mute the person, and the like
  */
 
 const AVATAR_SHADES = 8;
 const HOLD_MS = 300;
-const AUDIBLE = 0.08;
 
 export class VideoTile extends HTMLElement {
   /** @type {TileView | null} */
@@ -34,6 +35,8 @@ export class VideoTile extends HTMLElement {
   #pin = h('button', { class: 'round', testid: 'tile-pin', attrs: { type: 'button', 'data-tip-below': '', 'data-tip-end': '' }, on: { click: () => this.#ask('tile-pin') } }, icon('pin'));
   #full = h('button', { class: 'round', testid: 'tile-fullscreen', attrs: { type: 'button', 'data-tip-below': '', 'data-tip-end': '' }, on: { click: () => this.#ask('tile-fullscreen') } }, icon('expand'));
 
+  #menu = h('button', { class: 'round', testid: 'tile-menu', attrs: { type: 'button', 'aria-haspopup': 'menu', 'data-tip-below': '', 'data-tip-end': '', hidden: true }, on: { click: () => this.#ask('tile-menu') } }, icon('more'));
+
   connectedCallback() {
     if (this.firstChild) return;
     this.dataset.testid = 'tile';
@@ -42,7 +45,7 @@ export class VideoTile extends HTMLElement {
     this.append(
       this.#video, this.#avatar, this.#veil, h('div', { class: 'ring' }),
       h('div', { class: 'tile-foot' }, this.#hand, this.#quality, h('div', { class: 'tile-label' }, this.#muted, this.#name)),
-      h('div', { class: 'tile-tools' }, this.#full, this.#pin),
+      h('div', { class: 'tile-tools' }, this.#full, this.#pin, this.#menu),
     );
     this.addEventListener('click', (event) => this.#clicked(event));
     this.addEventListener('dblclick', (event) => { if (!inTools(event)) this.#ask('tile-fullscreen'); });
@@ -84,6 +87,8 @@ export class VideoTile extends HTMLElement {
     setIcon(/** @type {Element} */ (this.#pin.firstElementChild), view.pinned ? 'unpin' : 'pin');
     tip(this.#pin, view.pinned ? 'tile.unpin' : 'tile.pin', { name: title(person, kind) });
     tip(this.#full, 'tile.fullscreen', { name: title(person, kind) });
+    this.#menu.hidden = !view.host;
+    tip(this.#menu, 'tile.menu', { name: person.name });
     if (screen || isMuted(person)) this.setLevel(0);
     keep(this, 'aria-label', () => {
       const text = describe(person, kind, seen);
