@@ -11,7 +11,7 @@ E2E         := cmd/lectern/e2e
 NODE_BIN    := $(E2E)/node_modules/.bin
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help run build test lint test-go test-page test-e2e measure fuzz cover suites node-modules
+.PHONY: help run build test lint test-go test-page test-e2e measure lecture fuzz cover suites node-modules
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -59,6 +59,9 @@ test-e2e: ## Browsers in both modes, and the official Socket.IO client, against 
 measure: ## First pictures, connectors and memory of small calls (MODE=sfu)
 	@.ci/install browser; $(MAKE) --no-print-directory node-modules build; \
 	cd $(E2E) && LECTERN_BIN=$(CURDIR)/bin/lectern LECTERN_MODE=$(or $(MODE),sfu) node measure.js
+
+lecture: ## A lecture with LISTENERS (300), and what each costs
+	LECTERN_LECTURE=$(or $(LISTENERS),300) $(GO) test -count=1 -run '^(TestLecture|TestPromote)$$' -v ./cmd/lectern
 
 # npm ci only when the lock file changed since the last one.
 node-modules:

@@ -142,7 +142,7 @@ func TestChat(t *testing.T) {
 						t.Errorf("%s heard %+v", other, l)
 					}
 				case <-within(t).Done():
-					t.Fatalf("%s heard nothing\n%s%s", other, ann.describe(), bob.describe())
+					t.Fatalf("%s heard nothing\n%s%s", other, ann.Describe(), bob.Describe())
 				}
 			}
 			for name, heard := range lines {
@@ -236,6 +236,43 @@ func TestListenerCostsOthersNothing(t *testing.T) {
 	list, err := listener.Connectors(within(t))
 	if err != nil || len(list) != 1 || list[0].Stream != protocol.StreamDownlink {
 		t.Errorf("the listener has %v (%v), want one downlink", list, err)
+	}
+}
+
+// TestLinesAreUsedAgain: m-lines of a downlink whose stream ended are idle, stay
+// so over other changes, and then carry another member's stream.
+func TestLinesAreUsedAgain(t *testing.T) {
+	s := newServer(t, room.Policy{Mode: room.ModeSFU})
+	ann, bob := s.join(t, "ann", both), s.join(t, "bob", both)
+	sees(t, ann, bob)
+	for _, name := range []string{"cy", "dan", "eve"} {
+		guest := s.join(t, name, both)
+		sees(t, ann, guest)
+		sees(t, guest, ann)
+		video := ann.from(guest, protocol.StreamUser, codec.Video)
+		if err := guest.Leave(within(t)); err != nil {
+			t.Fatal(err)
+		}
+		await(t, ann, "the end of "+name, func(State) bool { return video.Stats().Active == 0 })
+		for _, m := range []Media{{Audio: true}, both} { // which negotiates, with idle lines
+			if err := bob.Publish(m); err != nil {
+				t.Fatal(err)
+			}
+			active := map[bool]int{true: 1, false: 0}[m.Video.on()]
+			await(t, ann, "bob's picture on or off", func(State) bool {
+				return ann.from(bob, protocol.StreamUser, codec.Video).Stats().Active == active
+			})
+		}
+	}
+	lines := 0
+	if err := ann.onLoop(within(t), func() {
+		for _, x := range ann.order {
+			if x.stream == protocol.StreamDownlink {
+				lines = len(x.flows)
+			}
+		}
+	}); err != nil || lines != 4 {
+		t.Errorf("%d m-lines (%v), want 4: two members with two kinds each were the most at once", lines, err)
 	}
 }
 

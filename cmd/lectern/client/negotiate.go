@@ -220,7 +220,8 @@ func (x *connector) answerTo(d *protocol.Description) (none protocol.Description
 	if err != nil {
 		return none, fmt.Errorf("client: an offer: %w", err)
 	}
-	if err := x.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.SDP}); err != nil {
+	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: x.asPionTakes(d.SDP, parsed)}
+	if err := x.pc.SetRemoteDescription(remote); err != nil {
 		return none, fmt.Errorf("client: set an offer: %w", err)
 	}
 	x.unhold()
@@ -240,6 +241,20 @@ func (x *connector) answerTo(d *protocol.Description) (none protocol.Description
 	described.SDP = setDirections(described.SDP, x.directions(parsed))
 	x.showFlows(parsed)
 	return described, nil
+}
+
+// asPionTakes edits an offer. pion stops the transceiver of an m-line that is
+// inactive, and of one that stays so the receiver for good; but such a line is
+// to be used again. With one that only receives it does what is meant. The
+// first time a line is there nothing is stopped.
+func (x *connector) asPionTakes(sdp string, d *description.Description) string {
+	idle := map[string]description.Direction{}
+	for _, s := range d.Sections {
+		if x.flows[s.MID] != nil && s.Direction == description.Inactive {
+			idle[s.MID] = description.RecvOnly
+		}
+	}
+	return setDirections(sdp, idle)
 }
 
 // place has one m-line of the offer carry what is sent of a kind.

@@ -59,8 +59,13 @@ type source struct {
 	asked   atomic.Bool // a keyframe was asked for
 	outlets atomic.Pointer[[]*outlet]
 
+	// gap is the longest time in which nothing was made that was due, in
+	// nanoseconds.
+	gap atomic.Int64
+
 	// Owned by the publisher's goroutine.
 	due     time.Time // of the next packet or picture; zero: at once
+	last    time.Time // when the last packet or picture was made; zero: none
 	number  uint32    // of the last packet
 	picture uint16
 	buffer  []byte
@@ -209,7 +214,7 @@ func (p *publisher) run() {
 			every := audioEvery
 			switch {
 			case s.kind == codec.Audio && !media.Audio, s.kind == codec.Video && !video.on():
-				s.due = time.Time{}
+				s.due, s.last = time.Time{}, time.Time{}
 				continue
 			case s.kind == codec.Video:
 				every = time.Second / time.Duration(video.FPS)
@@ -229,6 +234,10 @@ func (s *source) make(now time.Time, every time.Duration, video Video) {
 		s.due = now
 	}
 	for ; !s.due.After(now); s.due = s.due.Add(every) {
+		if !s.last.IsZero() {
+			s.gap.Store(max(s.gap.Load(), int64(now.Sub(s.last))))
+		}
+		s.last = now
 		if s.kind == codec.Audio {
 			s.buffer[0] = 0x78 // fullband, 20 ms, one frame (RFC 6716 section 3.1)
 			s.send(audioBytes, false, s.due)

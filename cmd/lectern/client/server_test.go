@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"net/netip"
@@ -111,19 +110,6 @@ func within(t *testing.T) context.Context {
 func await(t *testing.T, c *Client, what string, cond func(State) bool) {
 	t.Helper()
 	if err := c.Wait(within(t), cond); err != nil {
-		t.Fatalf("%s: waiting for %s: %v\n%s", c.options.Name, what, err, c.describe())
+		t.Fatalf("%s: waiting for %s: %v\n%s", c.options.Name, what, err, c.Describe())
 	}
-}
-
-// describe says how a client is, for a test that fails.
-func (c *Client) describe() string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	list, err := c.Connectors(ctx)
-	text := fmt.Sprintf("%+v\nevents %v\nfaults %v\nconnectors %v %v\n", c.State(), c.Counts(), c.Faults(), list, err)
-	for _, s := range c.Streams() {
-		st := s.Stats()
-		text += fmt.Sprintf("%v: active %d packets %d keyframes %d missing %d lost %d\n", s.Key(), st.Active, st.Packets, st.Keyframes, st.Missing, st.Lost)
-	}
-	return text
 }

@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"lectern/signaling/protocol"
@@ -84,6 +86,21 @@ func (c *Client) Connectors(ctx context.Context) (list []ConnectorInfo, err erro
 		return nil, err
 	}
 	return <-done, nil
+}
+
+// Describe says how the client is, in several lines, for a test that fails.
+func (c *Client) Describe() string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	list, err := c.Connectors(ctx)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %+v\nevents %v\nfaults %v\nconnectors %v %v\n", c.options.Name, c.State(), c.Counts(), c.Faults(), list, err)
+	for _, s := range c.Streams() {
+		st := s.Stats()
+		fmt.Fprintf(&b, "%v: active %d, packets %d, keyframes %d, missing %d, lost %d\n",
+			s.Key(), st.Active, st.Packets, st.Keyframes, st.Missing, st.Lost)
+	}
+	return b.String()
 }
 
 // lookEvery is how often Wait looks without a reason: packets wake nobody.

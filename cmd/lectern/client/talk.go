@@ -34,6 +34,13 @@ func (c *Client) Share(v Video) error {
 	return c.sayState()
 }
 
+// TakeSendGap is the longest time between two pictures of the camera that the
+// client itself sent, since the last call: what of a receiver's gap is not the
+// server's doing.
+func (c *Client) TakeSendGap() time.Duration {
+	return time.Duration(c.publisher.source(protocol.StreamUser, codec.Video).gap.Swap(0))
+}
+
 // muted turns off what a host asks to be turned off.
 func (c *Client) muted(m *protocol.Muted) error {
 	k, _ := codec.ParseKind(m.Kind)
