@@ -12,5 +12,6 @@ COPY --from=build --chown=65534:65534 /state /state
 USER 65534:65534
 ENV LECTERN_STATE_DIR=/state
 VOLUME /state
-EXPOSE 3000
+# Pages and signaling, and media.
+EXPOSE 3000 7882/udp
 ENTRYPOINT ["/lectern"]

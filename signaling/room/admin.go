@@ -119,8 +119,12 @@ func (h *Hub) Room(ctx context.Context, name string) (RoomInfo, error) {
 // info asks a room that runs. One that is about to end is none, unless it was
 // created.
 func (h *Hub) info(ctx context.Context, l *Loop, members bool) (RoomInfo, error) {
+	told := make(chan RoomInfo, 1) // the room may tell it after ctx has ended
+	err := l.ask(ctx, func(time.Time) { told <- l.room.info(members) })
 	var info RoomInfo
-	err := l.ask(ctx, func(time.Time) { info = l.room.info(members) })
+	if err == nil {
+		info = <-told
+	}
 	if errors.Is(err, ErrClosed) || err == nil && info.Count == 0 {
 		if _, c, made := h.find(l.name); made {
 			return c.info(l.name), nil
