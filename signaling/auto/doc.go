@@ -52,9 +52,9 @@
 //     when it names them.
 //   - A signal goes to one plane. What is said to a plane that has ended is no
 //     mistake of the sender's.
-//   - A line of chat reaches every existing client, and reaches it twice only
-//     if it was said while the room went back, or within a few milliseconds of
-//     a cut that found no lull.
+//   - A line of chat that reaches the server reaches every existing client. It
+//     comes twice only if it was said while the room went back, or before its
+//     page had heard of a cut.
 //
 // # Bounds
 //

@@ -43,7 +43,7 @@ func (p *Plane) cut() {
 	p.log.Info("the room is in SFU mode", "why", p.change.why, "members", len(p.order))
 	p.emit(media.Event{Moved: protocol.ModeSFU})
 	for _, m := range p.order {
-		m.meshed, m.saturatedFor = m.inRelay, since{}
+		m.saturatedFor = since{}
 	}
 	p.endRelay()
 	p.retry = backoff{}
@@ -86,7 +86,6 @@ func (p *Plane) goBack(byHand bool) {
 	p.relay = p.config.NewRelay()
 	p.failed = since{}
 	for _, m := range p.order {
-		m.meshed = false
 		p.toRelay(m, m.shares)
 	}
 }

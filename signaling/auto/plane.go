@@ -102,7 +102,6 @@ type member struct {
 	hidden  []protocol.StreamRef
 
 	inRelay, inServer bool
-	meshed            bool // it was in the relay until the last cut
 	spoke             bool // it answered the server that is there, or offered it something
 	toldSFU           bool // its joined said so, no event did
 	shares            bool // it offered a screen to the server that is there
