@@ -19,6 +19,8 @@ export class StageActs {
   /** @type {Set<string>} */
   #hands = new Set();
   #toldAt = -Infinity;
+  /** Takes away what was told of a hand, by member id. @type {Map<string, () => void>} */
+  #offers = new Map();
   #listens = false;
   /** @type {HTMLDialogElement | null} */
   #dialog = null;
@@ -60,11 +62,12 @@ export class StageActs {
    * True for what has been told here.
    * @param {Notice} notice
    */
-  notice({ kind, by = '', media }) {
+  notice({ kind, name, by = '', media }) {
     if (kind === 'stage') void this.attempt(this.#onStage(by));
     else if (kind === 'audience' || kind === 'host') this.toasts.add(t(by ? `notice.${kind}By` : `notice.${kind}`, { name: by }));
     else if (kind === 'muted') this.toasts.add(t(`notice.muted.${media ?? 'audio'}`, { name: by || t('room.host') }), { urgent: true });
     else if (kind === 'locked' || kind === 'unlocked') this.toasts.add(t(`notice.${kind}`));
+    else if (kind === 'hand') return !this.room.state.members.some((member) => member.name === name); // see #tellHands
     else return kind === 'mode'; // nobody is to notice
     return true;
   }
@@ -125,6 +128,11 @@ export class StageActs {
   #tellHands(hands) {
     const fresh = hands.filter(({ id, role }) => role === 'audience' && !this.#hands.has(id));
     this.#hands = new Set(hands.map(({ id }) => id));
+    for (const [id, take] of this.#offers) {
+      if (this.#hands.has(id)) continue;
+      take();
+      this.#offers.delete(id);
+    }
     if (fresh.length === 0) return;
     const now = performance.now();
     const often = now - this.#toldAt < APART_MS;
@@ -134,6 +142,6 @@ export class StageActs {
       return;
     }
     const [{ id, name }] = fresh;
-    this.toasts.add(t('notice.hand', { name }), { action: { text: t('hands.stage'), run: () => void this.attempt(this.room.setRole(id, 'presenter')) } });
+    this.#offers.set(id, this.toasts.add(t('notice.hand', { name }), { action: { text: t('hands.stage'), run: () => void this.attempt(this.room.setRole(id, 'presenter')) } }));
   }
 }

@@ -40,11 +40,12 @@ export function openStageDialog({ room, trial, by, attempt }) {
   });
   picker.classList.add('ready-devices');
   const dialog = openDialog({ title: 'stage.title', testid: 'stage-dialog', onClose: () => { ending.abort(); trial.stop(); } },
-    h('p', { t: by ? 'stage.leadBy' : 'stage.lead', params: { name: by ?? '' } }),
+    h('p', { t: by ? 'stage.leadBy' : 'stage.lead', params: { name: by ?? '' }, attrs: { id: 'stage-lead' } }),
     mirror(trial, signal), picker, problems,
     h('div', { class: 'choices end' },
       button('stage-back', 'stage.back', 'plain', () => void attempt(room.stepDown())),
       button('stage-off', 'stage.off', '', () => {}), go));
+  dialog.setAttribute('aria-describedby', 'stage-lead');
   void trial.start({ audio: true, video: true });
   update();
   go.focus();

@@ -13,6 +13,7 @@ export class ToastList extends HTMLElement {
   }
 
   /**
+   * Gives what takes it away before its time.
    * @param {string} text
    * @param {{urgent?: boolean, action?: {text: string, run: () => void}}} [options]
    */
@@ -33,6 +34,7 @@ export class ToastList extends HTMLElement {
     toast.addEventListener('pointerleave', () => { timer = setTimeout(close, SHOWN_MS); });
     this.append(toast);
     while (this.children.length > MOST) this.firstElementChild?.remove();
+    return close;
   }
 }
 
