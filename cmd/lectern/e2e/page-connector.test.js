@@ -11,6 +11,7 @@ async function bench(cast) {
   const { page, lines } = await cast.openPage('/');
   await page.evaluate(async () => {
     const { Connector } = await import('/js/core/connector.js');
+    window.received = (await import('/js/core/tracks.js')).received;
     const wait = async (what, probe) => {
       for (let tries = 0; tries < 400; tries++) {
         const value = await probe();
@@ -77,23 +78,23 @@ scenario(stage, 'tracks come and go long after an offer of nothing but the chann
   const { page } = await bench(cast);
   const seen = await page.evaluate(async () => {
     const { pc, connector, reoffer, flows } = await far({});
-    const none = connector.received().video === null;
+    const none = received(connector).video === null;
     const stream = new MediaStream();
     const first = pc.addTransceiver(picture('#0f0'), { direction: 'sendonly', streams: [stream] });
     await reoffer();
-    await wait('a picture', () => connector.received().video);
+    await wait('a picture', () => received(connector).video);
     await flows(connector.pc);
-    const one = connector.received().video.id;
+    const one = received(connector).video.track.id;
     first.direction = 'inactive';
     await reoffer();
-    await wait('no picture', () => connector.received().video === null);
+    await wait('no picture', () => received(connector).video === null);
     pc.addTransceiver(picture('#00f'), { direction: 'sendonly', streams: [stream] });
     await reoffer();
-    const two = (await wait('another picture', () => connector.received().video)).id;
+    const two = (await wait('another picture', () => received(connector).video)).track.id;
     await flows(connector.pc);
     first.direction = 'sendonly';
     await reoffer();
-    await wait('a picture still', () => connector.received().video);
+    await wait('a picture still', () => received(connector).video);
     return { none, changed: one !== two, state: connector.state };
   });
   assert.deepEqual(seen, { none: true, changed: true, state: 'connected' });
@@ -135,6 +136,7 @@ scenario(stage, 'two who toggle at once agree in the end, and a lost path is res
   const { page } = await bench(cast);
   const seen = await page.evaluate(async () => {
     const { Connector } = await import('/js/core/connector.js');
+    const { received } = await import('/js/core/tracks.js');
     const ends = {};
     const make = (name, other, side) => new Connector({
       memberId: other, streamType: 'user', side, configuration: {}, stream: new MediaStream(), sfu: () => false,
@@ -154,14 +156,14 @@ scenario(stage, 'two who toggle at once agree in the end, and a lost path is res
     ends.a.own = picture('#f00');
     ends.b.own = picture('#0ff');
     ends.a.offer({ audio: null, video: ends.a.own });
-    const both = () => wait('both pictures', () => ends.a.received().video && ends.b.received().video);
+    const both = () => wait('both pictures', () => received(ends.a).video && received(ends.b).video);
     await both();
     await wait('both channels', () => ends.a.open && ends.b.open);
     for (let turn = 0; turn < 7; turn++) {
       for (const end of [ends.a, ends.b]) end.setTracks({ audio: null, video: turn % 2 ? end.own : null });
       await new Promise((resolve) => setTimeout(resolve, 13 * turn));
     }
-    await wait('no pictures', () => !ends.a.received().video && !ends.b.received().video);
+    await wait('no pictures', () => !received(ends.a).video && !received(ends.b).video);
     for (const end of [ends.a, ends.b]) end.setTracks({ audio: null, video: end.own });
     await both();
     const lines = ends.a.pc.localDescription.sdp.match(/^m=/gm).length;
@@ -177,7 +179,7 @@ scenario(stage, 'two who toggle at once agree in the end, and a lost path is res
     ends.b.renegotiate({ type: 'getOffer' }, 'signal');
     await wait('stability after glare', () => ends.a.pc.signalingState === 'stable' && ends.b.pc.signalingState === 'stable' && ends.a.state === 'connected');
     ends.b.setTracks({ audio: null, video: null });
-    await wait('that it still negotiates', () => !ends.a.received().video);
+    await wait('that it still negotiates', () => !received(ends.a).video);
     return { lines };
   });
   assert.deepEqual(seen, { lines: 3 });
