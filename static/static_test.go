@@ -19,6 +19,7 @@ const (
 
 // later holds what a call begins without.
 var later = map[string]bool{
+	"js/core/files.js": true, "js/core/pace.js": true, "js/core/transfers.js": true,
 	"js/lang/zh-CN.js": true, "js/ui/dialog.js": true, "js/ui/settings.js": true,
 	"js/ui/shortcut-sheet.js": true, "js/ui/sparkline.js": true, "js/ui/stats-panel.js": true,
 	"css/chat.css": true, "js/ui/chat-drawer.js": true, "js/ui/chat-message.js": true, "js/ui/links.js": true,

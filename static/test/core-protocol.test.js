@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodePiece, encodePiece, Incoming, MAX_FILE_BYTES, PIECE_BYTES, pieceSize } from '../js/core/files.js';
-import { chatFile, chatText, decodeFrame, decodePeer, encodeFrame, readChat } from '../js/core/protocol.js';
+import { decodePiece, encodePiece, Incoming, PIECE_BYTES, pieceSize } from '../js/core/files.js';
+import { chatFile, chatText, decodeFrame, decodePeer, encodeFrame, MAX_FILE_BYTES, readChat } from '../js/core/protocol.js';
 import { backoff } from '../js/core/socket.js';
 import { loudness } from '../js/core/levels.js';
 import { Meter, quality } from '../js/core/stats.js';

@@ -4,8 +4,6 @@ import { MAX_FILE_BYTES } from './protocol.js';
 
 /** @import {FileHeader, PeerMessage} from './types.js' */
 
-export { MAX_FILE_BYTES };
-
 /** Bytes of a file in one message, which then has about 246 KB. */
 export const PIECE_BYTES = 180 * 1024;
 

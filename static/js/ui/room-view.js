@@ -1,7 +1,6 @@
 // A call on the screen: puts its parts together, shows them the room's state, and turns what they ask for into the
 // room's methods. The state itself changes in the core only.
 
-import { MAX_FILE_BYTES } from '../core/files.js';
 import { sayAttribute, t } from '../i18n.js';
 import { recall, remember } from '../store.js';
 import { ControlBar, hasStage } from './control-bar.js';
@@ -354,9 +353,8 @@ function refusal(type) {
  * In bytes; 0 where one may send none.
  * @param {RoomState} state
  */
-function fileLimit({ role, mode, maxFileBytes }) {
-  if (role === 'audience') return 0;
-  return (mode === 'sfu' && maxFileBytes) || MAX_FILE_BYTES;
+function fileLimit({ role, maxFileBytes }) {
+  return role === 'audience' ? 0 : maxFileBytes || Infinity;
 }
 
 /** @param {RoomOptions} options */
