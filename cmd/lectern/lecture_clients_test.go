@@ -21,8 +21,6 @@ const (
 	lectureRoom = "lecture"
 	// lectureDoor is how many join at once while the room fills.
 	lectureDoor = 32
-	// lecturePeace is how long nobody comes or goes.
-	lecturePeace = 3 * time.Second
 	// lectureStay is how long a newcomer stays.
 	lectureStay = time.Second
 )
@@ -70,9 +68,10 @@ func TestLectureClients(t *testing.T) {
 	after := takeUsage()
 	l.report.Goroutines = float64(after.goroutines-before.goroutines) / float64(l.plan.Listeners)
 	l.report.Memory = float64(after.memory-before.memory) / float64(l.plan.Listeners)
+	counts := l.counts()
 	l.say("joined")
-	<-time.After(lecturePeace) // what the server uses meanwhile is being measured
-	l.comeAndGo()
+	<-time.After(l.plan.Peace) // what the server uses meanwhile is being measured
+	l.comeAndGo(counts)
 }
 
 // say prints the report as it is.
@@ -187,11 +186,17 @@ func (l *lecture) fill() {
 	l.report.JoinRate = float64(len(l.stay)) / time.Since(began).Seconds()
 }
 
-// comeAndGo has others come and go, and tells what that does to those who stay.
-func (l *lecture) comeAndGo() {
-	var before []map[string]int
+// counts are the events of those who stay.
+func (l *lecture) counts() (list []map[string]int) {
 	for _, c := range l.stay {
-		before = append(before, c.Counts())
+		list = append(list, c.Counts())
+	}
+	return list
+}
+
+// comeAndGo has others come and go, and tells what that does to those who stay.
+func (l *lecture) comeAndGo(before []map[string]int) {
+	for _, c := range l.stay {
 		for _, s := range l.streams(c) {
 			s.TakeGap(time.Now())
 		}
