@@ -90,6 +90,7 @@ export class StageActs {
       this.queue ??= this.#makeQueue();
     }
     this.queue.hidden = !open;
+    if (open) this.#withdraw(() => true); // it says the same
     this.queue.update(this.room.state);
     if (open) /** @type {HTMLElement | null} */ (this.queue.querySelector('li button') ?? this.queue.querySelector('h2'))?.focus();
   }
@@ -128,11 +129,7 @@ export class StageActs {
   #tellHands(hands) {
     const fresh = hands.filter(({ id, role }) => role === 'audience' && !this.#hands.has(id));
     this.#hands = new Set(hands.map(({ id }) => id));
-    for (const [id, take] of this.#offers) {
-      if (this.#hands.has(id)) continue;
-      take();
-      this.#offers.delete(id);
-    }
+    this.#withdraw((id) => !this.#hands.has(id));
     if (fresh.length === 0) return;
     const now = performance.now();
     const often = now - this.#toldAt < APART_MS;
@@ -143,5 +140,14 @@ export class StageActs {
     }
     const [{ id, name }] = fresh;
     this.#offers.set(id, this.toasts.add(t('notice.hand', { name }), { action: { text: t('hands.stage'), run: () => void this.attempt(this.room.setRole(id, 'presenter')) } }));
+  }
+
+  /** @param {(id: string) => boolean} which offers to bring somebody on stage */
+  #withdraw(which) {
+    for (const [id, take] of this.#offers) {
+      if (!which(id)) continue;
+      take();
+      this.#offers.delete(id);
+    }
   }
 }
