@@ -57,7 +57,16 @@ func (l *fakeLink) play(words []string, text, line string) {
 }
 
 func (l *fakeLink) Start(_ transport.Remote, r transport.Role) {
-	l.p.say("#%d starts%s%s", l.n, map[bool]string{true: " controlling"}[r.Controlling], map[bool]string{true: " dtls-client"}[r.DTLSClient])
+	s := fmt.Sprintf("#%d starts", l.n)
+	for _, w := range []struct {
+		is   bool
+		word string
+	}{{r.Controlling, " controlling"}, {r.DTLSClient, " dtls-client"}, {r.NoChannel, " without a channel"}} {
+		if w.is {
+			s += w.word
+		}
+	}
+	l.p.say("%s", s)
 }
 func (l *fakeLink) AddCandidate(string)            { l.p.say("#%d takes a candidate", l.n) }
 func (l *fakeLink) SetExtensions(track.Extensions) {}

@@ -245,7 +245,8 @@ func (c *connector) takeAnswer(d *description.Description) error {
 	c.answered = true
 	c.link.SetExtensions(extensionIDs(d.Sections))
 	c.link.Start(remoteOf(d), transport.Role{
-		Controlling: true, DTLSClient: d.Setup == description.Passive, OpenChannel: !c.isDownlink(),
+		Controlling: true, DTLSClient: d.Setup == description.Passive,
+		OpenChannel: !c.isDownlink(), NoChannel: c.isDownlink(),
 	})
 	for _, candidate := range d.Candidates {
 		c.link.AddCandidate(candidate)
