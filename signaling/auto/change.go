@@ -7,8 +7,11 @@ import (
 )
 
 const (
-	// changeTime is how long a change may take before it is given up.
+	// changeTime is for how long in all the new plane may not carry everything
+	// before a change is given up: what comes and goes is not carried.
 	changeTime = 12 * time.Second
+	// changeLimit is how long a change may take whatever it waits for.
+	changeLimit = changeTime + busyTime
 	// pollTime is how often the server is asked what it carries.
 	pollTime = 25 * time.Millisecond
 	// promptTime is how long a member is waited for that has no connection yet
@@ -21,6 +24,9 @@ const (
 	// settleTime is how long after the last answer connectors that nobody
 	// reports, those of existing clients and of screens, are taken to be up.
 	settleTime = 300 * time.Millisecond
+	// firstTime is how long a connector that was reported has to bring its
+	// first picture: connected is not yet seen.
+	firstTime = 200 * time.Millisecond
 )
 
 // change is one change of mode that is under way: both planes are there.
@@ -29,12 +35,15 @@ type change struct {
 	why    string
 	byHand bool
 
-	good time.Time // when all was well last, or it began; zero until a Tick
-	full since     // the new plane carries everything
-	free since     // and nothing holds the cut up
-	lost string    // why a member's media cannot be carried; empty: it can
+	began  since         // with the first Tick
+	seen   time.Time     // the last Tick
+	lacked time.Duration // for how long in all the new plane did not carry everything
+	full   since         // it does
+	free   since         // and nothing holds the cut up
+	lost   string        // why a member's media cannot be carried; empty: it can
 
 	answered since // to P2P: every two members have a connector that both know
+	up       since // and all who say so said that theirs are connected
 
 	screens map[protocol.MemberID]bool // whose screens the server has not been offered yet
 }
@@ -78,15 +87,18 @@ func (p *Plane) begin() {
 // proceed takes the change under way a step further.
 func (p *Plane) proceed() {
 	c := p.change
-	if c.good.IsZero() {
-		c.good = p.now
+	if c.began.set(true, p.now); c.seen.IsZero() {
+		c.seen = p.now
 	}
 	abandon, done, cut := p.giveUp, p.carried, p.cut
 	if c.to == protocol.ModeP2P {
 		abandon, done, cut = p.stay, p.meshed, p.cutBack
 	}
 	full := done()
-	c.full.set(full, p.now)
+	if c.full.set(full, p.now); !full {
+		c.lacked += p.now.Sub(c.seen)
+	}
+	c.seen = p.now
 	switch {
 	case len(p.order) == 0:
 		abandon("everybody left", nil)
@@ -98,15 +110,14 @@ func (p *Plane) proceed() {
 		abandon("somebody came", nil)
 	case p.any(func(m *member) bool { return m.awayFor.lasts(p.now, awayTime) }):
 		abandon("a member is away", nil)
+	case c.lacked >= changeTime || c.began.lasts(p.now, changeLimit):
+		p.fail(abandon, "it took too long")
 	case full:
-		c.good = p.now
 		free := !p.any(isAway) && !p.waitsForFiles() && !p.waitsForScreens() && !p.waitsForPrompts()
 		c.free.set(free, p.now)
 		if free && p.quiet() {
 			cut()
 		}
-	case p.now.Sub(c.good) >= changeTime:
-		p.fail(abandon, "it took too long")
 	default:
 		c.free.set(false, p.now)
 	}
@@ -148,7 +159,9 @@ func (p *Plane) meshed() bool {
 	c := p.change
 	c.answered.set(answered, p.now)
 	blind := p.any(func(m *member) bool { return !m.profile.Events || m.shares })
-	return answered && up && (!blind || c.answered.lasts(p.now, settleTime))
+	c.up.set(answered && up, p.now)
+	alone := len(p.order) < 2
+	return alone || c.up.lasts(p.now, firstTime) && (!blind || c.answered.lasts(p.now, settleTime))
 }
 
 // saysUp reports whether a client reported its connector, if it is one that

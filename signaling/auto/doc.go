@@ -32,9 +32,10 @@
 // one whose coming is the reason: if all goes well, it never sees the mesh.
 // When the server carries everybody, and has the screens that are shared, the
 // cut is made: the hosts' clients are told the mode, then every connector of
-// the mesh ends, at both ends. If that takes more than 12 s, or the server
-// cannot carry a member, every connector of the server ends instead, and the
-// relay connects who is new. Hosts are told why; the members are not told of
+// the mesh ends, at both ends. If the server does not carry everything for 12 s
+// in all, or cannot carry a member, or the change takes 42 s for whatever
+// reason, every connector of the server ends instead, and the relay connects
+// who is new. Hosts are told why; the members are not told of
 // errors that are none.
 //
 // A room goes back when a host asks, or when for Config.Return it has had at
