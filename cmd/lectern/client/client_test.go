@@ -294,3 +294,11 @@ func TestCloseAtAnyTime(t *testing.T) {
 		c.Close()
 	}
 }
+
+func TestMakesAnEngineOfItsOwn(t *testing.T) {
+	s := newServer(t, room.Policy{Mode: room.ModeSFU})
+	ann := s.join(t, "ann", both)
+	bob := s.join(t, "bob", both, func(o *Options) { o.Engine = nil })
+	sees(t, ann, bob)
+	sees(t, bob, ann)
+}
