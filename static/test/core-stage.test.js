@@ -164,7 +164,23 @@ test('a screen is shown to the server once', async (t) => {
   await uplink(call);
   await call.room.share();
   await settle();
-  assert.deepEqual(call.server.of('offer').map(({ memberId, streamType }) => [memberId, streamType]), [['sfu', 'display']]);
+  const shown = () => call.server.of('offer').map(({ memberId, streamType }) => [memberId, streamType]);
+  assert.deepEqual(shown(), [['sfu', 'display']]);
+  // The server ends it, and not we: it is shown once more, and then no longer.
+  const lost = async () => {
+    call.server.hear('leave', { connectorId: call.server.of('offer').at(-1).connectorId, memberId: 'sfu' });
+    t.mock.timers.tick(1000);
+    await settle();
+  };
+  const notices = [];
+  call.room.addEventListener('notice', ({ detail }) => notices.push(detail));
+  await lost();
+  assert.deepEqual(shown(), [['sfu', 'display'], ['sfu', 'display']]);
+  assert.equal(call.room.state.self.screen, stream);
+  await lost();
+  assert.equal(shown().length, 2);
+  assert.equal(call.room.state.self.screen, null);
+  assert.deepEqual(notices, [{ kind: 'error', type: 'media' }]);
 });
 
 test('chat by the server: once each, in order, and what was not taken says so', async (t) => {

@@ -16,10 +16,12 @@ import { received } from './tracks.js';
  * @property {() => void} changed what members send, or how they are connected
  * @property {(memberId: string, message: PeerMessage) => void} message of the chat
  * @property {(connectorId: string, state: 'connected' | 'failed') => void} fared how a connector to a member does
+ * @property {() => void} screenLost the server cannot take one's screen
  */
 
 /** @typedef {{camera: MediaStream, tracks: Tracks, screen: MediaStream | null, connection: Connection}} MemberMedia */
 
+const AGAIN_MS = 1000; // after the server has ended one's screen
 const CLOSING_MS = 2000; // a `close` may wait this long for its channel
 const UPLINK = 3_000_000; // bit/s for all copies of one's picture
 const COPY = { most: 1_700_000, least: 200_000 };
@@ -42,6 +44,7 @@ export class Mesh {
   #tracks = NOTHING;
   /** @type {MediaStream | null} */
   #display = null;
+  #shownAgain = false;
 
   /**
    * @param {Socket} socket
@@ -70,7 +73,10 @@ export class Mesh {
       case 'offer': return this.#offered(data);
       case 'answer': return connector?.accept(data.remoteConnectorId, data.answer);
       case 'icecandidate': return connector?.addCandidate(data.candidate);
-      case 'leave': return this.close(data.connectorId);
+      case 'leave':
+        this.close(data.connectorId);
+        if (connector?.streamType === 'display' && connector.memberId === SERVER) setTimeout(() => this.#lostScreen(), AGAIN_MS);
+        return;
       case 'reconnect':
         if (data.type === 'leave') this.closeAll();
         else connector?.renegotiate(data, 'signal');
@@ -92,6 +98,15 @@ export class Mesh {
    */
   share(stream) {
     this.#display = stream;
+    this.#shownAgain = false;
+    this.showAll();
+  }
+
+  /** The server ended the connector of one's screen, not we: it is shown once more. */
+  #lostScreen() {
+    if (!this.#display || !this.sfu || this.#of('display').length > 0) return;
+    if (this.#shownAgain) return this.hooks.screenLost();
+    this.#shownAgain = true;
     this.showAll();
   }
 

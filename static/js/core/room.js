@@ -65,6 +65,10 @@ export class Room extends Requests {
       changed: () => this.#refresh(),
       message: (memberId, message) => this.chat.hear(memberId, message),
       fared: (connectorId, state) => this.socket.send('report', { connectorId, state }),
+      screenLost: () => {
+        this.unshare();
+        this.#notice({ kind: 'error', type: 'media' });
+      },
     });
     this.#watch = new Watch(this.mesh);
     this.#roster = new Roster(this.mesh, this.#watch, (notice) => this.#notice(notice));
