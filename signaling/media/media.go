@@ -86,7 +86,8 @@ type Plane interface {
 	Deadline() time.Time
 
 	// Ready is readable when Drain has something that came up in the
-	// background. It is nil if the plane never works there.
+	// background. It is nil if the plane never works there. It may be another
+	// one after any call, so it is asked for anew each time.
 	Ready() <-chan struct{}
 
 	// Drain gives what came up since the last Drain, in order. The room calls
