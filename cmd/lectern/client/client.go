@@ -56,6 +56,10 @@ type Options struct {
 	// until Close.
 	Stay bool
 
+	// Light has a capable client's downlink received by package downlink, at a
+	// fraction of what pion's whole connection costs. All else stays.
+	Light bool
+
 	// Engine is shared by the clients of a process; nil: one of its own.
 	Engine *Engine
 	Logger *slog.Logger
@@ -140,7 +144,7 @@ func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 		o.Dialer = websocket.DefaultDialer
 	}
 	c := &Client{
-		url: endpoint.String(), options: o, engine: o.Engine, publisher: newPublisher(),
+		url: endpoint.String(), options: o, engine: o.Engine,
 		log: o.Logger.With("client", o.Name), queue: make(chan func(), maxQueued),
 		connectors: map[protocol.ConnectorID]*connector{}, said: map[string]struct{}{},
 		members: map[protocol.MemberID]protocol.Member{}, counts: map[string]int{},
@@ -155,6 +159,7 @@ func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 			return nil, err
 		}
 	}
+	c.publisher = newPublisher(c.engine)
 	s, err := c.dial(ctx)
 	if err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func sees(t *testing.T, c, other *Client) {
 
 func TestEverybodySeesEverybody(t *testing.T) {
 	for _, mode := range []string{room.ModeP2P, room.ModeSFU} {
-		for name, set := range map[string]func(*Options){"old": old, "capable": func(*Options) {}} {
+		for name, set := range map[string]func(*Options){"old": old, "capable": func(*Options) {}, "light": light} {
 			t.Run(mode+" "+name, func(t *testing.T) {
 				s := newServer(t, room.Policy{Mode: mode})
 				var clients []*Client
@@ -66,7 +66,7 @@ func TestEverybodySeesEverybody(t *testing.T) {
 
 func TestStopsAndStartsSending(t *testing.T) {
 	for _, mode := range []string{room.ModeP2P, room.ModeSFU} {
-		for name, set := range map[string]func(*Options){"old": old, "capable": func(*Options) {}} {
+		for name, set := range map[string]func(*Options){"old": old, "capable": func(*Options) {}, "light": light} {
 			t.Run(mode+" "+name, func(t *testing.T) {
 				s := newServer(t, room.Policy{Mode: mode})
 				ann, bob := s.join(t, "ann", both, set), s.join(t, "bob", both, set)
@@ -94,7 +94,7 @@ func TestStopsAndStartsSending(t *testing.T) {
 
 func TestSharesAScreen(t *testing.T) {
 	for _, mode := range []string{room.ModeP2P, room.ModeSFU} {
-		for name, set := range map[string]func(*Options){"old": old, "capable": func(*Options) {}} {
+		for name, set := range map[string]func(*Options){"old": old, "capable": func(*Options) {}, "light": light} {
 			t.Run(mode+" "+name, func(t *testing.T) {
 				s := newServer(t, room.Policy{Mode: mode})
 				ann, bob := s.join(t, "ann", both, set), s.join(t, "bob", both, set)
@@ -242,8 +242,13 @@ func TestListenerCostsOthersNothing(t *testing.T) {
 // TestLinesAreUsedAgain: m-lines of a downlink whose stream ended are idle, stay
 // so over other changes, and then carry another member's stream.
 func TestLinesAreUsedAgain(t *testing.T) {
+	t.Run("capable", func(t *testing.T) { testLinesAreUsedAgain(t, func(*Options) {}) })
+	t.Run("light", func(t *testing.T) { testLinesAreUsedAgain(t, light) })
+}
+
+func testLinesAreUsedAgain(t *testing.T, set func(*Options)) {
 	s := newServer(t, room.Policy{Mode: room.ModeSFU})
-	ann, bob := s.join(t, "ann", both), s.join(t, "bob", both)
+	ann, bob := s.join(t, "ann", both, set), s.join(t, "bob", both)
 	sees(t, ann, bob)
 	for _, name := range []string{"cy", "dan", "eve"} {
 		guest := s.join(t, name, both)
@@ -286,12 +291,14 @@ func total(counts map[string]int) (n int) {
 func TestCloseAtAnyTime(t *testing.T) {
 	s := newServer(t, room.Policy{Mode: room.ModeSFU})
 	s.join(t, "ann", both)
-	for _, after := range []time.Duration{0, 5 * time.Millisecond, 50 * time.Millisecond} {
-		c := s.join(t, after.String(), both) // its name is taken for the grace period
-		timer := time.NewTimer(after)        // not to wait for something, but to close at another point of it
-		<-timer.C
-		c.Close()
-		c.Close()
+	for name, set := range map[string]func(*Options){"": func(*Options) {}, " light": light} {
+		for _, after := range []time.Duration{0, 5 * time.Millisecond, 50 * time.Millisecond} {
+			c := s.join(t, after.String()+name, both, set) // its name is taken for the grace period
+			timer := time.NewTimer(after)                  // not to wait for something, but to close at another point of it
+			<-timer.C
+			c.Close()
+			c.Close()
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"lectern/cmd/lectern/client/downlink"
 	"lectern/sfu/codec"
 	"lectern/signaling/protocol"
 )
@@ -40,6 +41,8 @@ type connector struct {
 
 	api      *webrtc.API
 	pc       *webrtc.PeerConnection
+	light    *downlink.Peer // instead of pc
+	isUp     bool           // light is connected
 	channel  *webrtc.DataChannel
 	open     bool     // the channel is
 	unsaid   []string // until it is open
@@ -72,10 +75,12 @@ func (c *Client) newConnector(member protocol.MemberID, stream protocol.StreamTy
 		client: c, id: protocol.ConnectorID(randomID()), member: member, stream: stream, offers: offers,
 		api: c.engine.both, flows: map[string]*flow{},
 	}
-	if stream == protocol.StreamDownlink {
-		x.api = c.engine.receive
-	}
 	var err error
+	if stream == protocol.StreamDownlink {
+		if x.api = c.engine.receive; c.options.Light {
+			return x, x.openLight()
+		}
+	}
 	if x.pc, err = x.api.NewPeerConnection(c.engine.config); err != nil {
 		return nil, fmt.Errorf("client: make a connection: %w", err)
 	}
@@ -85,9 +90,14 @@ func (c *Client) newConnector(member protocol.MemberID, stream protocol.StreamTy
 	if c.options.Old {
 		x.pc.OnICECandidate(func(found *webrtc.ICECandidate) { c.do(func() { x.found(found) }) })
 	}
-	c.connectors[x.id] = x
-	c.order = append(c.order, x)
+	x.enter()
 	return x, nil
+}
+
+// enter makes it one of the client's connectors.
+func (x *connector) enter() {
+	x.client.connectors[x.id] = x
+	x.client.order = append(x.client.order, x)
 }
 
 // close ends the connector. A message said last, about the end, goes first.
@@ -106,6 +116,10 @@ func (x *connector) close() {
 	}
 	for _, f := range x.flows {
 		f.show(nil)
+	}
+	if x.light != nil {
+		c.closing.Go(x.light.Close)
+		return
 	}
 	flush := x.open && x.stream == protocol.StreamDisplay
 	// Its callbacks wait for the loop, so the loop must not wait for them.
@@ -186,7 +200,7 @@ func (x *connector) found(found *webrtc.ICECandidate) {
 // takeCandidate takes a candidate of the other side.
 func (c *Client) takeCandidate(m *protocol.RelayedCandidate) error {
 	x := c.connectors[m.Connector]
-	if x == nil {
+	if x == nil || x.light != nil {
 		return nil
 	}
 	return with(m.Candidate, func(i *webrtc.ICECandidateInit) error {

@@ -14,6 +14,10 @@
 // receiver knows what is missing, how late it is, and whether it got the stream
 // that the server says it is.
 //
+// With Options.Light a capable client's downlink is received by package downlink
+// instead of pion: what it is sent is the same, and it costs a fraction. Where
+// hundreds listen that decides whether the server or they are measured.
+//
 // Bounds: a client has at most maxConnectors connectors, keeps counters for at
 // most maxStreams streams, and reads no further from its socket while it has
 // maxQueued things to do.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -18,6 +19,8 @@ import (
 	"github.com/pion/transport/v5"
 	"github.com/pion/transport/v5/stdnet"
 	"github.com/pion/webrtc/v4"
+
+	"lectern/cmd/lectern/client/downlink"
 )
 
 // Payload types of what the client offers; in answers they are the other
@@ -36,12 +39,16 @@ const maxMessageSize = 262144
 // hundred packets, for the time the reader waits for a processor.
 const socketBuffer = 512 << 10
 
-// Engine is what the clients of a process share. It has no goroutines; any
-// number of clients may use it at the same time.
+// Engine is what the clients of a process share. It has no goroutines while
+// there are no clients; any number of clients may use it at the same time.
 type Engine struct {
 	receive *webrtc.API // for connectors that only receive
 	both    *webrtc.API // for all others
 	config  webrtc.Configuration
+	light   *downlink.Engine
+
+	span                 atomic.Pointer[span] // of Measure; nil: none
+	lateSends, lateReads meter
 }
 
 // NewEngine makes an engine whose clients send media from one address of this
@@ -60,6 +67,9 @@ func NewEngine(local netip.Addr) (*Engine, error) {
 		return nil, fmt.Errorf("client: make a certificate: %w", err)
 	}
 	e := &Engine{config: webrtc.Configuration{Certificates: []webrtc.Certificate{*certificate}}}
+	if e.light, err = downlink.NewEngine(downlink.Config{Local: local, Late: e.lateReads.add}); err != nil {
+		return nil, err
+	}
 	if e.receive, err = newAPI(network, local, receiving); err != nil {
 		return nil, err
 	}

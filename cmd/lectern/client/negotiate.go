@@ -220,6 +220,9 @@ func (x *connector) answerTo(d *protocol.Description) (none protocol.Description
 	if err != nil {
 		return none, fmt.Errorf("client: an offer: %w", err)
 	}
+	if x.light != nil {
+		return x.answerLight(parsed)
+	}
 	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: x.asPionTakes(d.SDP, parsed)}
 	if err := x.pc.SetRemoteDescription(remote); err != nil {
 		return none, fmt.Errorf("client: set an offer: %w", err)

@@ -96,6 +96,8 @@ func (s *testServer) dial(t *testing.T, name string, set ...func(*Options)) *Cli
 
 func old(o *Options) { o.Old = true }
 
+func light(o *Options) { o.Light = true }
+
 func role(r protocol.Role) func(*Options) { return func(o *Options) { o.Role = r } }
 
 // within bounds what a test waits for.

@@ -78,7 +78,7 @@ func (c *Client) Connectors(ctx context.Context) (list []ConnectorInfo, err erro
 	err = c.onLoop(ctx, func() {
 		var list []ConnectorInfo
 		for _, x := range c.order {
-			list = append(list, ConnectorInfo{x.id, x.member, x.stream, x.pc.ConnectionState().String()})
+			list = append(list, ConnectorInfo{x.id, x.member, x.stream, x.state()})
 		}
 		done <- list
 	})
@@ -178,7 +178,7 @@ func (c *Client) streamFor(k Key) *Stream {
 				}
 			}
 		}
-		s = &Stream{key: k, changed: c.notify}
+		s = &Stream{key: k, engine: c.engine, changed: c.notify}
 		c.streams[k] = s
 	}
 	return s

@@ -44,12 +44,15 @@ type Stats struct {
 	Source  uint32 // of the last stamp; 0: none came
 	Sources int    // how many sources there were, one after the other
 	Latency Histogram
+
+	Measured Measured
 }
 
 // Stream counts one stream as long as the client lives, whatever connectors it
 // comes by. Its methods may be called concurrently.
 type Stream struct {
 	key     Key
+	engine  *Engine
 	changed func() // a first packet or a keyframe came
 
 	mu sync.Mutex
@@ -137,7 +140,12 @@ func (s *Stream) count(h *packet.Header, payload []byte, now time.Time) bool {
 		if !s.stamps.add(s.stamps.extend32(stamp.number)) {
 			return false // it came by another connector
 		}
-		st.Latency.Add(time.Duration(sinceEpoch(now) - stamp.sent))
+		latency := time.Duration(sinceEpoch(now) - stamp.sent)
+		st.Latency.Add(latency)
+		if s.engine.measures(stamp.sent) {
+			st.Measured.Packets++
+			st.Measured.Latency.Add(latency)
+		}
 	}
 	st.Packets++
 	st.Bytes += int64(len(payload))

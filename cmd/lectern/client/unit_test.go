@@ -120,7 +120,7 @@ func (c *capture) Write(b []byte) (int, error) { return len(b), nil }
 
 // captured is a source with somewhere to send to.
 func captured(k codec.Kind) (*source, *capture) {
-	s, c := newSource(protocol.StreamUser, k), &capture{}
+	s, c := newSource(new(Engine), protocol.StreamUser, k), &capture{}
 	o := newOutlet(s, "stream")
 	o.bound.Store(&binding{1234, 96, c})
 	o.gate(true)
@@ -138,7 +138,7 @@ func TestSourceMakesWhatItShould(t *testing.T) {
 		}
 		s.make(start.Add(at), time.Second/25, video)
 	}
-	stream := &Stream{key: Key{Kind: codec.Video}, changed: func() {}}
+	stream := &Stream{engine: new(Engine), key: Key{Kind: codec.Video}, changed: func() {}}
 	var in inflow
 	bytes := 0
 	for i, b := range out.packets {
@@ -170,7 +170,7 @@ func TestStreamOverTwoConnectors(t *testing.T) {
 	for i := range 50 {
 		s.make(now.Add(time.Duration(i)*40*time.Millisecond), 40*time.Millisecond, Video{FPS: 25, Bitrate: 100_000})
 	}
-	stream := &Stream{key: Key{Kind: codec.Video}, changed: func() {}}
+	stream := &Stream{engine: new(Engine), key: Key{Kind: codec.Video}, changed: func() {}}
 	var first, second inflow
 	for i, b := range out.packets {
 		at := now.Add(time.Duration(i) * 40 * time.Millisecond)
@@ -195,7 +195,7 @@ func TestTakeDoesNotAllocate(t *testing.T) {
 	for i := range 2000 {
 		s.make(now.Add(time.Duration(i)*10*time.Millisecond), 10*time.Millisecond, Video{FPS: 100, Bitrate: 800_000})
 	}
-	stream := &Stream{key: Key{Kind: codec.Video}, changed: func() {}}
+	stream := &Stream{engine: new(Engine), key: Key{Kind: codec.Video}, changed: func() {}}
 	var in inflow
 	i := 0
 	if n := testing.AllocsPerRun(1000, func() {
@@ -214,7 +214,7 @@ func FuzzTake(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, k := range []codec.Kind{codec.Audio, codec.Video} {
-			stream := &Stream{key: Key{Kind: k}, changed: func() {}}
+			stream := &Stream{engine: new(Engine), key: Key{Kind: k}, changed: func() {}}
 			var in inflow
 			for range 2 {
 				stream.take(&in, b, time.Now())

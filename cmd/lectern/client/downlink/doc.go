@@ -1,0 +1,32 @@
+// Package downlink is the client's end of a connection that only receives: what
+// a listener of a room needs of WebRTC, and no more, so that one process can be
+// a thousand of them and still measure the server.
+//
+// It answers offers as a browser does (VP8, Opus, RTX, and the header
+// extensions that a browser takes but for the transport-wide numbers), is the
+// controlled side of ICE with one candidate, does the DTLS handshake as its
+// client, and decrypts in place. It reports what came each second, asks for
+// what is missing (RFC 4585) and for a keyframe while it has none. It knows
+// nothing of rooms; an Owner says who takes the packets of an m-line.
+//
+// Bounds: 64 streams, 16 candidates of the other side, 32 handshake packets
+// that wait.
+//
+// Goroutines: of an Engine with peers one, which sends their feedback; of a
+// peer its reader, and while it connects one more. Close ends them and waits.
+//
+// Decisions:
+//
+//   - The DTLS connection is dropped when the keys are there: nothing but its
+//     end would come over it, and that is told by signaling. Keeping it would
+//     cost two goroutines and some 60 KiB a peer.
+//   - A peer has a socket of its own, as a server tells its peers apart by their
+//     addresses. All are read by Go's poller, up to a whole picture with one
+//     system call (recvmmsg).
+//   - The kernel says when a packet arrived (SO_TIMESTAMPNS, socket(7)). So a
+//     reader that comes late does not make the server look slow, and how late it
+//     came is known.
+//   - No UDP_GRO. With it the kernel would leave runs of packets whole, which on
+//     one machine spares the sender's process the work of splitting them: the
+//     server would look cheaper than it is on a network.
+package downlink

@@ -1,0 +1,76 @@
+package client
+
+import (
+	"sync/atomic"
+	"time"
+
+	"lectern/cmd/lectern/client/downlink"
+)
+
+// span is a time of measurement, in nanoseconds since 1970 as stamps have it.
+type span struct{ from, to int64 }
+
+// Measured is what came of a stream that was sent within the time of
+// Engine.Measure.
+type Measured struct {
+	Packets int64 // by its stamps: each once, by whatever way it came
+	Latency Histogram
+}
+
+// Sent is what a client sent of one kind of a stream type within the time of
+// Engine.Measure.
+type Sent struct {
+	Source  uint32 // as in Stats
+	Packets int64
+}
+
+// Measure has the packets counted that are sent from one moment to another, at
+// both ends, and begins Lateness anew. Before that none are.
+func (e *Engine) Measure(from, to time.Time) {
+	e.span.Store(&span{sinceEpoch(from), sinceEpoch(to)})
+	e.lateSends.reset()
+	e.lateReads.reset()
+}
+
+// measures reports whether a packet that was sent at a time is counted.
+func (e *Engine) measures(sent int64) bool {
+	s := e.span.Load()
+	return s != nil && sent >= s.from && sent < s.to
+}
+
+// Lateness is how late this process was with what it had to do, since Measure:
+// pictures and sounds after they were due, packets that waited in the sockets
+// of light clients.
+func (e *Engine) Lateness() (sends, reads Histogram) {
+	return e.lateSends.take(), e.lateReads.take()
+}
+
+// Counters are of all light clients of the engine together.
+func (e *Engine) Counters() downlink.Counters { return e.light.Counters() }
+
+// Sent gives what the client sent of its camera and microphone.
+func (c *Client) Sent() (list [2]Sent) {
+	for i, s := range c.publisher.sources[:2] {
+		list[i] = Sent{s.id, s.measured.Load()}
+	}
+	return list
+}
+
+// meter is a Histogram that may be added to concurrently.
+type meter struct{ counts [buckets]atomic.Uint32 }
+
+func (m *meter) add(d time.Duration) { m.counts[bucketOf(d)].Add(1) }
+
+func (m *meter) reset() {
+	for i := range m.counts {
+		m.counts[i].Store(0)
+	}
+}
+
+func (m *meter) take() (h Histogram) {
+	for i := range m.counts {
+		h.counts[i] = m.counts[i].Load()
+		h.count += uint64(h.counts[i])
+	}
+	return h
+}
