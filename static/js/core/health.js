@@ -40,9 +40,9 @@ export class Health {
     return this.#wasConnected ? 'interrupted' : 'connecting';
   }
 
-  /** Restarts did not help. */
+  /** Restarts did not help. During one, and after it for as long as the next is not over, a browser calls it connecting. */
   get hopeless() {
-    return this.pc.connectionState === 'failed' && this.#attempt >= HOPELESS;
+    return this.#brokenSince > 0 && this.#attempt > HOPELESS;
   }
 
   stop() {
