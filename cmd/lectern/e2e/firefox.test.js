@@ -1,11 +1,10 @@
 // The mesh client in Firefox, in a call with Chromium and with another Firefox.
 
-import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
+import { chatBothWays, muteBothWays, sendFileBothWays } from './harness/deeds.js';
 import { launchFirefox } from './harness/firefox.js';
 import { Member } from './harness/member.js';
 import { scenario, SFU, useStage } from './harness/stage.js';
-import { until } from './harness/wait.js';
 
 const stage = useStage(SFU ? [] : ['--mode', 'p2p']); // not what the server thinks best for Firefoxes
 
@@ -27,40 +26,6 @@ async function meet(cast, members) {
     if (index > 0) await member.seesTiles(index);
   }
   await Promise.all(members.map((member) => member.receives(members.length - 1)));
-}
-
-async function chatBothWays(members, text) {
-  for (const sender of members) {
-    await sender.call('chat', text);
-    for (const receiver of members.filter((member) => member !== sender)) await receiver.hasText(sender.name, text);
-  }
-}
-
-async function sendFileBothWays(members) {
-  for (const sender of members) {
-    const name = `${sender.name}.bin`;
-    const sha256 = await sender.page.evaluate((file) => window.mesh.sendFile(file, 1_048_576), name);
-    for (const receiver of members.filter((member) => member !== sender)) {
-      const files = await until(`${receiver.name} has ${name}`, async () => {
-        const found = (await receiver.page.evaluate(() => window.mesh.received())).filter((file) => file.name === name);
-        return found.length > 0 && found;
-      });
-      assert.deepEqual(files, [{ name, size: 1_048_576, sha256 }]);
-    }
-  }
-}
-
-async function muteBothWays(members) {
-  for (const muter of members) {
-    const others = members.filter((member) => member !== muter);
-    for (const [kind, left] of [['video', 'audio'], ['audio', 'video']]) {
-      await muter.call('setEnabled', kind, false);
-      await Promise.all(others.map((other) => other.seesTracksOf(muter, [left])));
-      await muter.call('setEnabled', kind, true);
-      await Promise.all(others.map((other) => other.seesTracksOf(muter, ['audio', 'video'])));
-    }
-    await Promise.all(others.map((other) => other.receives(members.length - 1)));
-  }
 }
 
 for (const first of ['Firefox', 'Chromium']) { // who is there first offers, in P2P mode

@@ -14,6 +14,7 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import puppeteer from 'puppeteer-core';
+import { probe } from './probe.js';
 
 const HERE = fileURLToPath(new URL('..', import.meta.url));
 const FLAGS = [
@@ -46,11 +47,11 @@ export function launchBrowser({ without = [], flags = [] } = {}) {
  * its console and what it fails to catch (`uncaught: ...`).
  * @param {import('puppeteer-core').Browser} browser
  * @param {string} url
- * @param {{width?: number, height?: number, language?: string}} [options] viewport in CSS pixels; what
- *   `navigator.languages` and Accept-Language say
+ * @param {{width?: number, height?: number, language?: string, probed?: boolean}} [options] viewport in CSS pixels; what
+ *   `navigator.languages` and Accept-Language say; whether the page is given what probe.js describes
  * @returns {Promise<{page: import('puppeteer-core').Page, lines: string[], close: () => Promise<void>}>}
  */
-export async function openPage(browser, url, { width = 1280, height = 800, language } = {}) {
+export async function openPage(browser, url, { width = 1280, height = 800, language, probed = false } = {}) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
   const lines = [];
@@ -61,6 +62,7 @@ export async function openPage(browser, url, { width = 1280, height = 800, langu
     const devtools = await page.createCDPSession();
     await devtools.send('Network.setUserAgentOverride', { userAgent: await browser.userAgent(), acceptLanguage: language });
   }
+  if (probed) await page.evaluateOnNewDocument(probe);
   await page.goto(url);
   return { page, lines, close: () => context.close().catch(() => {}) };
 }

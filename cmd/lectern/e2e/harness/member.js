@@ -20,11 +20,12 @@ export class Member {
    * Opens the mesh page against `serverURL` and waits for its socket.
    * @param {{browser: object, files: {url: string}, server?: {url: string}}} stage
    * @param {string} name its user name, unless `join` says otherwise
-   * @param {{serverURL?: string, query?: string}} [options] `query`: `audio=off`, `video=off` or both with `&`
+   * @param {{serverURL?: string, query?: string, probed?: boolean}} [options] `query`: `audio=off`, `video=off` or both
+   *   with `&`; `probed` as in openPage
    */
-  static async open(stage, name, { serverURL = stage.server.url, query = '' } = {}) {
+  static async open(stage, name, { serverURL = stage.server.url, query = '', probed = false } = {}) {
     const url = `${stage.files.url}/mesh/index.html?server=${encodeURIComponent(serverURL)}&${query}`;
-    const member = new Member(name, await openPage(stage.browser, url, { width: 640, height: 480 }));
+    const member = new Member(name, await openPage(stage.browser, url, { width: 640, height: 480, probed }));
     await member.connected();
     return member;
   }

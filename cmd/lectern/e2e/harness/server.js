@@ -16,6 +16,9 @@ import { until, within } from './wait.js';
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 const LOG_LINES = 400;
 
+/** For `rooms`. */
+export const ADMIN_TOKEN = 'of-the-tests-only';
+
 /** How long after its last test a file's process may live on because a handle was left open. */
 const LEFT_OPEN_MS = 20_000;
 after(() => {
@@ -96,6 +99,27 @@ class Server {
   memory() {
     const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
+  }
+
+  /**
+   * Runs rooms over HTTP. The server must have been started with `--admin-token` and ADMIN_TOKEN.
+   * @param {string} method
+   * @param {string} path after /api/rooms
+   * @param {object} [body]
+   */
+  async rooms(method, path, body) {
+    const answer = await fetch(`${this.url}/api/rooms${path}`, {
+      method, body: body && JSON.stringify(body),
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+    });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer.status === 204 ? null : answer.json();
+  }
+
+  /** When it logged a line that contains all of these words, in ms since 1970; the latest. */
+  logged(...words) {
+    const line = this.lines.findLast((one) => words.every((word) => one.includes(word)));
+    return line ? Date.parse(/time=(\S+)/.exec(line)[1]) : null;
   }
 
   log(lines = 60) {

@@ -1,0 +1,154 @@
+// A lecture: who is on stage is seen by all, who listens is seen by nobody, and who raises a hand is on stage in a moment.
+
+import assert from 'node:assert/strict';
+import { PageMember } from './harness/page-member.js';
+import { ADMIN_TOKEN } from './harness/server.js';
+import { scenario, useStage } from './harness/stage.js';
+import { until } from './harness/wait.js';
+
+const stage = useStage(['--mode', 'auto', '--rtc-port', '0', '--stage', '3', '--admin-token', ADMIN_TOKEN]);
+
+const SMALL = { width: 1000, height: 640, probed: true };
+
+/** A listener, who has no picture to wait for. */
+async function listen(cast, name) {
+  const page = await PageMember.open(cast, name, `/r/${cast.room}?role=audience`, SMALL);
+  await page.see('ready-listen');
+  await page.fill('name-input', name);
+  await page.click('join');
+  await page.see('room');
+  return page;
+}
+
+/** A host with camera and screen, two pages that listen, and an existing client on stage. */
+async function lecture(cast) {
+  const ann = await PageMember.join(cast, 'Ann', `/r/${cast.room}`, SMALL);
+  const old = await cast.open('old', { probed: true });
+  await old.join(cast.room);
+  await Promise.all([ann.seesMoving('old'), old.receives(1)]);
+  await ann.click('share');
+  await old.receives(1, { streamType: 'remoteDisplay', kinds: ['video'] });
+  const [lea, lou] = [await listen(cast, 'Lea'), await listen(cast, 'Lou')];
+  return { ann, old, lea, lou };
+}
+
+const heard = (page, event) => page.page.evaluate((name) => window.probe.heard.filter((frame) => frame.event === name).map(({ data }) => data), event);
+const say = (page, event, data) => page.page.evaluate((name, body) => window.probe.say(name, body), event, data);
+const memberID = async (cast, name) => (await stage.server.rooms('GET', `/${cast.room}/members`)).members.find(({ username }) => username === name)?.memberId;
+const counter = (page, count) => until(`${page.name} reads that ${count} listen`, async () => new RegExp(`${count}$`).test((await page.text('audience-count')) ?? ''));
+
+async function told(talker, listeners, text) {
+  await talker.write(text);
+  for (const other of listeners) {
+    if (other.hasText) await other.hasText(talker.name, text);
+    else await other.reads(text);
+  }
+}
+
+const times = (page, text) => page.page.evaluate((wanted) => [...document.querySelectorAll('[data-testid="message-text"]')].filter((one) => one.textContent === wanted).length, text);
+
+scenario(stage, 'the audience sees the stage, and nobody sees the audience', async (cast) => {
+  const { ann, old, lea, lou } = await lecture(cast);
+  for (const page of [lea, lou]) {
+    await Promise.all([page.seesMoving('Ann'), page.seesMoving('old'), page.seesMoving('Ann', 'screen')]);
+    await page.seesTiles(2);
+  }
+  await counter(ann, 2);
+  await Promise.all([ann.seesTiles(2), old.receives(1)]);
+  assert.deepEqual((await heard(lou, 'member')).filter(({ username }) => username === 'Lea'), []);
+  assert.equal(await ann.text('mode'), 'SFU');
+
+  for (const page of [ann, lea, lou]) await page.click('chat-toggle');
+  await told(ann, [old, lea, lou], 'from the stage');
+  await told(lea, [old, ann, lou], 'from the audience');
+  await old.call('chat', 'from an existing client');
+  for (const page of [ann, lea, lou]) await page.reads('from an existing client');
+  for (const page of [ann, lea, lou]) {
+    for (const text of ['from the stage', 'from the audience', 'from an existing client']) assert.equal(await times(page, text), 1, `${page.name}: ${text}`);
+  }
+  assert.equal(await lea.page.$eval(lea.selector('chat-attach'), (button) => button.checkVisibility()), false, 'listeners send no files');
+  for (const { console: lines } of [ann, lea, lou]) assert.deepEqual(lines.filter((line) => line.startsWith('uncaught')), []);
+});
+
+scenario(stage, 'who raises a hand is on stage within a second, and steps down again', async (cast) => {
+  const { ann, old, lea, lou } = await lecture(cast);
+  await lou.seesMoving('Ann');
+  await lea.click('hand');
+  await ann.click('hand');
+  await ann.see('hand-row');
+  const before = await lea.page.evaluate(() => window.probe.connections.length);
+
+  await ann.click('hand-stage');
+  const promoted = Date.now();
+  await lea.see('stage-dialog');
+  await until('the own picture', () => lea.page.evaluate(() => document.querySelector('[data-testid="stage-dialog"] video')?.videoWidth > 0));
+  assert.ok(Date.now() - promoted < 5000);
+  // How long it takes until another listener sees the first frame, from the press of the button on.
+  const began = await lou.page.evaluate(() => {
+    window.firstFrame = new Promise((resolve) => {
+      const look = () => {
+        for (const tile of document.querySelectorAll('[data-testid="tile"]')) {
+          if (!/Lea/.test(tile.querySelector('[data-testid="tile-name"]').textContent)) continue;
+          tile.querySelector('video').requestVideoFrameCallback(() => resolve(performance.timeOrigin + performance.now()));
+          return;
+        }
+        setTimeout(look, 5);
+      };
+      look();
+    });
+    return true;
+  });
+  assert.ok(began);
+  const pressed = await lea.page.evaluate(() => {
+    document.querySelector('[data-testid="stage-go"]').click();
+    return performance.timeOrigin + performance.now();
+  });
+  const first = await lou.page.evaluate(() => window.firstFrame) - pressed;
+  console.log(`a listener saw the first frame ${Math.round(first)} ms after the camera of who came on stage was turned on`);
+  assert.ok(first < 3000, 'on a machine that does nothing else it is under a second');
+  await Promise.all([ann.seesMoving('Lea'), lou.seesMoving('Lea'), old.receives(2)]);
+  assert.ok(await lea.page.evaluate(() => window.probe.connections.filter(({ closed }) => closed === null).length) <= 3);
+  assert.equal(await lea.page.evaluate((count) => window.probe.connections.slice(0, count).every(({ closed }) => closed === null), before), true, 'nothing was connected anew');
+  await lea.seesMoving('Ann');
+
+  await lea.click('more');
+  await lea.click('menu-step-down');
+  await lea.see('listening');
+  await Promise.all([ann.seesTiles(2), lou.seesTiles(2), old.seesTiles(1)]);
+  await lea.seesMoving('Ann');
+});
+
+scenario(stage, 'a full stage, a lock, and who is put out', async (cast) => {
+  const { ann, old, lea, lou } = await lecture(cast);
+  await lea.seesMoving('Ann');
+  const ben = await PageMember.join(cast, 'Ben', `/r/${cast.room}`, SMALL); // the third on a stage of three
+  await ann.seesMoving('Ben');
+  await say(ann, 'role', { memberId: await memberID(cast, 'Lea'), role: 'presenter' });
+  await until('the host is refused', async () => (await heard(ann, 'error')).some(({ type }) => type === 'stage-full'));
+  const cy = await PageMember.join(cast, 'Cy', `/r/${cast.room}`, SMALL); // listens, for the stage is full
+  await cy.see('listening');
+  await cy.seesMoving('Ann');
+  await counter(ann, 3);
+
+  await ann.click('more');
+  await ann.click('menu-lock');
+  await ann.see('locked');
+  const late = await PageMember.open(cast, 'Late', `/r/${cast.room}`, SMALL);
+  await late.enter();
+  await late.see('join-error');
+
+  await say(ann, 'remove', { memberId: await memberID(cast, 'Ben') });
+  await ben.see('ended', '[data-why="removed"]');
+  await Promise.all([ann.seesTiles(2), lou.seesTiles(2), old.seesTiles(1)]);
+  await lou.seesMoving('Ann');
+});
+
+scenario(stage, 'an existing client alone on stage is seen by who listens', async (cast) => {
+  const old = await cast.open('old', { probed: true });
+  await old.join(cast.room);
+  const lea = await listen(cast, 'Lea');
+  await Promise.all([lea.seesMoving('old'), lea.hears('old')]);
+  await lea.click('chat-toggle');
+  await old.call('chat', 'is anybody there').catch(() => {}); // it has nobody to say it to but the room itself
+  await told(lea, [old], 'I am');
+});

@@ -1,0 +1,62 @@
+// A room that grows out of its mesh: the server takes the media over while people talk, and nobody notices.
+
+import { after, before } from 'node:test';
+import { Crowd } from './harness/crowd.js';
+import { launchFirefox } from './harness/firefox.js';
+import { ADMIN_TOKEN } from './harness/server.js';
+import { scenario, useStage } from './harness/stage.js';
+import { Talk } from './harness/talk.js';
+
+const stage = useStage(['--mode', 'auto', '--p2p-max', '4', '--rtc-port', '0', '--admin-token', ADMIN_TOKEN]);
+
+let firefox;
+before(async () => { firefox = await launchFirefox(); });
+after(() => firefox?.close());
+
+const TALK_MS = 50;
+
+/** Eight pages are too much for two cores that others use, too. */
+const HEAVY = process.env.LECTERN_HEAVY === '1';
+
+const CASTS = {
+  'existing clients': ['old', 'old', 'old', 'old', 'old', 'old', 'old', 'old'],
+  pages: ['page', 'page', 'page', 'page', 'page', ...(HEAVY ? ['page', 'page', 'page'] : [])],
+  'existing clients, pages and a Firefox': ['old', 'page', 'firefox', 'page', 'old', 'page', 'old', 'old'],
+};
+const NAMES = ['ann', 'ben', 'cat', 'dan', 'eve', 'fay', 'gus', 'hal'];
+
+for (const [what, kinds] of Object.entries(CASTS)) {
+  scenario(stage, `${what}: 2, 3, 5${kinds.length > 5 ? ', 8' : ''} members`, async (cast) => {
+    const crowd = new Crowd(cast, firefox);
+    const all = NAMES.slice(0, kinds.length);
+    await crowd.open(Object.fromEntries(all.map((name, index) => [name, kinds[index]])));
+    await crowd.enter('ann');
+    await crowd.enter('ben');
+    await crowd.settled();
+    await crowd.enter('cat');
+    await crowd.settled();
+
+    const first = crowd.get('ann', 'ben', 'cat');
+    const talk = new Talk(first);
+    await talk.begin(first, TALK_MS);
+    await crowd.watch();
+    await crowd.forget();
+    await crowd.enter('dan');
+    await crowd.settled();
+    const from = Date.now();
+    await crowd.enter('eve');
+    await crowd.goes('sfu');
+    await crowd.settled();
+    await crowd.judge(`${what}, from 3 to 5`);
+    const changed = stage.server.logged('is in SFU mode', `room=${cast.room} `) - stage.server.logged('changes to SFU mode', `room=${cast.room} `);
+    console.log(`the server changed within ${changed} ms; the last connection of the mesh ended ${Math.round(await crowd.lastClosed(from) - from)} ms after the fifth had begun to come in`);
+
+    for (const member of crowd.get('dan', 'eve')) await talk.hears(member);
+    await crowd.watch();
+    await crowd.forget();
+    for (const name of all.slice(5)) await crowd.enter(name);
+    await crowd.settled();
+    await crowd.judge(`${what}, with ${all.length}`);
+    await crowd.judgeTalk(talk);
+  });
+}
