@@ -28,7 +28,10 @@ func main() {
 }
 
 // usageError is a mistake of whoever started the program, not a failure.
-type usageError struct{ error }
+type usageError struct {
+	error
+	manual string // the command that prints it
+}
 
 // run is the whole program; it returns the exit code: 0, 1 for a failure, 2
 // for a mistake in the command line or the configuration.
@@ -38,8 +41,9 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 		return 0
 	}
 	fmt.Fprintf(stderr, "lectern: %v\n", err)
-	if errors.As(err, new(usageError)) {
-		fmt.Fprintln(stderr, "Run lectern --help for the manual.")
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(stderr, "Run %s for the manual.\n", usage.manual)
 		return 2
 	}
 	return 1
@@ -51,6 +55,8 @@ func dispatch(ctx context.Context, args, env []string, stdout, stderr io.Writer)
 		case "version", "--version", "-version":
 			_, err := fmt.Fprintf(stdout, "lectern %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
+		case "bench":
+			return runBench(ctx, args[1:], stdout, stderr)
 		case "help", "--help", "-help", "-h":
 			return writeManual(stdout)
 		}
@@ -60,7 +66,7 @@ func dispatch(ctx context.Context, args, env []string, stdout, stderr io.Writer)
 		return writeManual(stdout)
 	}
 	if err != nil {
-		return usageError{err}
+		return usageError{err, "lectern --help"}
 	}
 	log := newLogger(cfg, stderr)
 	for _, w := range warnings {

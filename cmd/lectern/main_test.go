@@ -228,6 +228,9 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"version"}, 0, "lectern devel", ""},
 		{[]string{"--help"}, 0, "Lectern serves video rooms", ""},
 		{[]string{"--tls", "off", "-h"}, 0, "Lectern serves video rooms", ""},
+		{[]string{"bench", "--help"}, 0, "Lectern bench measures a running server", ""},
+		{[]string{"bench", "--rooms", "0"}, 2, "", "lectern: --rooms: 0 is not between 1 and 1000\nRun lectern bench --help"},
+		{[]string{"bench", "--pid", "999999999"}, 1, "", "lectern: --pid: "},
 		{[]string{"--mode", "mesh"}, 2, "", "lectern: --mode: \"mesh\" is not possible"},
 		{[]string{"--tls", "files", "--tls-cert", "no.pem", "--tls-key", "no.pem"}, 1, "", "lectern: tls-cert: stat no.pem"},
 	}

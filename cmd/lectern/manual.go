@@ -17,6 +17,7 @@ func writeManual(w io.Writer) error {
 
 Usage:
   lectern [flags]     serve until interrupted
+  lectern bench       measure a running server; see lectern bench --help
   lectern version     print the version
 
 Every flag can also be set by an environment variable or in a YAML file; a flag

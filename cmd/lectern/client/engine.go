@@ -49,6 +49,7 @@ type Engine struct {
 
 	span                 atomic.Pointer[span] // of Measure; nil: none
 	lateSends, lateReads meter
+	made, missed         atomic.Int64 // pictures and sounds, since Measure
 }
 
 // NewEngine makes an engine whose clients send media from one address of this

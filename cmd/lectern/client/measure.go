@@ -25,11 +25,13 @@ type Sent struct {
 }
 
 // Measure has the packets counted that are sent from one moment to another, at
-// both ends, and begins Lateness anew. Before that none are.
+// both ends, and begins Lateness and Made anew. Before that none are.
 func (e *Engine) Measure(from, to time.Time) {
 	e.span.Store(&span{sinceEpoch(from), sinceEpoch(to)})
 	e.lateSends.reset()
 	e.lateReads.reset()
+	e.made.Store(0)
+	e.missed.Store(0)
 }
 
 // measures reports whether a packet that was sent at a time is counted.
@@ -44,6 +46,11 @@ func (e *Engine) measures(sent int64) bool {
 func (e *Engine) Lateness() (sends, reads Histogram) {
 	return e.lateSends.take(), e.lateReads.take()
 }
+
+// Made is how many pictures and sounds were made since Measure, and how many
+// were left out because the process was held up for longer than a camera's
+// frames live.
+func (e *Engine) Made() (made, missed int64) { return e.made.Load(), e.missed.Load() }
 
 // Counters are of all light clients of the engine together.
 func (e *Engine) Counters() downlink.Counters { return e.light.Counters() }

@@ -143,10 +143,12 @@ func (s *source) make(now time.Time, every time.Duration, video Video) {
 	}
 	if behind := now.Sub(s.due); behind > maxBehind {
 		s.engine.lateSends.add(behind)
+		s.engine.missed.Add(int64(behind / every))
 		s.due = now
 	}
 	for ; !s.due.After(now); s.due = s.due.Add(every) {
 		s.engine.lateSends.add(now.Sub(s.due))
+		s.engine.made.Add(1)
 		if !s.last.IsZero() {
 			s.gap.Store(max(s.gap.Load(), int64(now.Sub(s.last))))
 		}

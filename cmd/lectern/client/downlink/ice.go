@@ -40,16 +40,19 @@ func (p *Peer) find(ctx context.Context) error {
 // this one is.
 func (p *Peer) check() {
 	p.mu.Lock()
-	local, remote := p.local, p.remote
-	list := append([]netip.AddrPort(nil), p.candidates...)
-	p.mu.Unlock()
-	for _, to := range list {
-		m, err := stun.Build(stun.BindingRequest, stun.TransactionID,
-			stun.NewUsername(remote.ufrag+":"+local.ufrag), ice.AttrControlled(p.ssrc), ice.PriorityAttr(priority),
-			stun.NewShortTermIntegrity(remote.password), stun.Fingerprint)
-		if err == nil {
-			p.socket.write(m.Raw, to)
-		}
+	defer p.mu.Unlock()
+	for _, to := range p.candidates {
+		p.checkOne(to)
+	}
+}
+
+// checkOne asks one address; mu is held.
+func (p *Peer) checkOne(to netip.AddrPort) {
+	m, err := stun.Build(stun.BindingRequest, stun.TransactionID,
+		stun.NewUsername(p.remote.ufrag+":"+p.local.ufrag), ice.AttrControlled(p.ssrc), ice.PriorityAttr(priority),
+		stun.NewShortTermIntegrity(p.remote.password), stun.Fingerprint)
+	if err == nil {
+		p.socket.write(m.Raw, to)
 	}
 }
 
@@ -69,7 +72,9 @@ func (p *Peer) takeSTUN(b []byte, from netip.AddrPort) {
 	}
 }
 
-// takeCheck answers a check; mu is held.
+// takeCheck answers a check; mu is held. Until the other side has nominated an
+// address it is checked in turn (RFC 8445 section 7.3.1.4), which has pion
+// nominate it now and not at its next beat.
 func (p *Peer) takeCheck(m *stun.Message, from netip.AddrPort) {
 	var name stun.Username
 	if name.GetFrom(m) != nil {
@@ -90,7 +95,11 @@ func (p *Peer) takeCheck(m *stun.Message, from netip.AddrPort) {
 		return
 	}
 	p.socket.write(answer.Raw, from)
-	p.reach(from, m.Contains(stun.AttrUseCandidate))
+	nominated := m.Contains(stun.AttrUseCandidate)
+	p.reach(from, nominated)
+	if p.nominated = p.nominated || nominated; !p.nominated {
+		p.checkOne(from)
+	}
 }
 
 // reach notes that packets pass between here and an address; mu is held. The

@@ -81,6 +81,7 @@ type Peer struct {
 	print      string // of the other side's certificate
 	to         netip.AddrPort
 	isUp       bool
+	nominated  bool
 	candidates []netip.AddrPort
 	streams    map[uint32]*stream // by SSRC, and by that of the retransmissions
 	order      []*stream
@@ -126,7 +127,7 @@ func (p *Peer) Answer(offer *description.Description) (*description.Description,
 	remote := credentials{offer.Ufrag, offer.Password}
 	first := p.remote == credentials{}
 	if !first && p.remote != remote { // an ICE restart
-		p.before, p.local = p.local, newCredentials()
+		p.before, p.local, p.nominated = p.local, newCredentials(), false
 	}
 	p.remote, p.print = remote, offer.Fingerprint
 	p.learn(offer.Candidates)

@@ -1,0 +1,305 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"lectern/cmd/lectern/client"
+	"lectern/sfu/codec"
+	"lectern/signaling/protocol"
+)
+
+const (
+	joinTime  = 20 * time.Second // for one member
+	leaveTime = 5 * time.Second  // for all
+	leavers   = 32               // that leave at once
+	// maxFailures is how many are told.
+	maxFailures = 20
+)
+
+// member is one member of a room.
+type member struct {
+	name      string
+	room      int
+	publishes bool
+	isOld     bool
+
+	// Guarded by crowd.mu until done is closed; then they stay.
+	asked  time.Time // when it began to connect
+	client *client.Client
+	err    error
+
+	done chan struct{} // closed when it is in, or failed
+}
+
+// crowd are all members.
+type crowd struct {
+	plan   *Plan
+	engine *client.Engine
+	dialer *websocket.Dialer
+	prefix string // of the rooms' names
+	list   []*member
+	rooms  [][]*member // publishers first
+	joins  sync.WaitGroup
+
+	mu       sync.Mutex
+	joined   int // Guarded by mu.
+	finished int // Guarded by mu.
+}
+
+func newCrowd(p *Plan, e *client.Engine) *crowd {
+	c := &crowd{plan: p, engine: e, prefix: "bench-" + strings.ToLower(rand.Text()[:8])}
+	dialer := *websocket.DefaultDialer
+	if p.Insecure {
+		dialer.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // asked for
+	}
+	c.dialer = &dialer
+	c.rooms = make([][]*member, p.Rooms)
+	add := func(room, n int, publishes bool) {
+		what := "viewer"
+		if publishes {
+			what = "publisher"
+		}
+		m := &member{
+			name: fmt.Sprintf("%s %d", what, n), room: room, publishes: publishes,
+			isOld: p.isOld(publishes), done: make(chan struct{}),
+		}
+		c.list = append(c.list, m)
+		c.rooms[room] = append(c.rooms[room], m)
+	}
+	for n := 1; n <= p.Publishers; n++ {
+		for room := range p.Rooms {
+			add(room, n, true)
+		}
+	}
+	for n := 1; n <= p.Viewers; n++ {
+		for room := range p.Rooms {
+			add(room, n, false)
+		}
+	}
+	return c
+}
+
+// fill has everybody join, at the plan's rate: publishers first, since the one
+// who comes first is host.
+func (c *crowd) fill(ctx context.Context) error {
+	pace := time.NewTicker(time.Second / time.Duration(c.plan.JoinRate))
+	defer pace.Stop()
+	for i, m := range c.list {
+		if i > 0 && !m.publishes && c.list[i-1].publishes {
+			c.joins.Wait()
+		}
+		c.joins.Go(func() { c.join(ctx, m) })
+		select {
+		case <-pace.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (c *crowd) join(ctx context.Context, m *member) {
+	defer close(m.done)
+	ctx, cancel := context.WithTimeout(ctx, joinTime)
+	defer cancel()
+	asked := time.Now()
+	cl, err := c.enter(ctx, m)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m.asked, m.client, m.err = asked, cl, err
+	c.finished++
+	if err == nil {
+		c.joined++
+	}
+}
+
+func (c *crowd) enter(ctx context.Context, m *member) (*client.Client, error) {
+	o := client.Options{
+		Name: m.name, Room: fmt.Sprintf("%s-%d", c.prefix, m.room+1), Engine: c.engine, Dialer: c.dialer,
+		Old: m.isOld, Light: !m.isOld, Stay: true,
+	}
+	if !m.publishes && !m.isOld {
+		o.Role = protocol.RoleAudience
+	}
+	cl, err := client.Dial(ctx, c.plan.URL, o)
+	if err != nil {
+		return nil, err
+	}
+	if m.publishes {
+		if err := cl.Publish(c.plan.media()); err != nil {
+			cl.Close()
+			return nil, err
+		}
+	}
+	if err := cl.Join(ctx); err != nil {
+		cl.Close()
+		if client.IsRefused(err, protocol.ErrRoomFull) {
+			err = fmt.Errorf("%w; see the server's --max-members", err)
+		}
+		return nil, err
+	}
+	return cl, nil
+}
+
+// progress is how many joined, and how many are done, with or without.
+func (c *crowd) progress() (joined, finished int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.joined, c.finished
+}
+
+// present are those of a room who joined, publishers first.
+func (c *crowd) present(room int) (list []*member) {
+	for _, m := range c.rooms[room] {
+		select {
+		case <-m.done:
+			if m.err == nil {
+				list = append(list, m)
+			}
+		default:
+		}
+	}
+	return list
+}
+
+// received is what came to a member, by its source.
+func (m *member) received() map[uint32]client.Stats {
+	list := map[uint32]client.Stats{}
+	for _, s := range m.client.Streams() {
+		if st := s.Stats(); st.Source != 0 {
+			list[st.Source] = st
+		}
+	}
+	return list
+}
+
+// each calls f for every pair of a publisher and another member of its room who
+// both joined, with what that one got of the camera and of the microphone.
+func (c *crowd) each(f func(from, to *member, sent [2]client.Sent, got [2]client.Stats)) {
+	for room := range c.rooms {
+		present := c.present(room)
+		for _, to := range present {
+			received := to.received()
+			for _, from := range present {
+				if from != to && from.publishes {
+					sent := from.client.Sent()
+					f(from, to, sent, [2]client.Stats{received[sent[0].Source], received[sent[1].Source]})
+				}
+			}
+		}
+	}
+}
+
+// hasMedia reports whether all that a publisher sends has come.
+func (c *crowd) hasMedia(got [2]client.Stats) bool {
+	return got[0].Keyframes > 0 && (got[1].Packets > 0 || !c.plan.Audio)
+}
+
+// without is who lacks media of somebody.
+func (c *crowd) without() map[*member]bool {
+	list := map[*member]bool{}
+	c.each(func(_, to *member, _ [2]client.Sent, got [2]client.Stats) {
+		if !c.hasMedia(got) {
+			list[to] = true
+		}
+	})
+	return list
+}
+
+// astray says what keeps a room from being measured, nil if nothing does.
+func (c *crowd) astray() error {
+	for room := range c.rooms {
+		for _, m := range c.present(room) {
+			if !m.publishes || m.isOld {
+				continue
+			}
+			switch s := m.client.State(); {
+			case s.Role == protocol.RoleAudience:
+				return fmt.Errorf("%s of room %d may not send: the stage has %d places, see the server's --stage", m.name, room+1, s.Stage)
+			case s.Mode != protocol.ModeSFU:
+				return fmt.Errorf("the media of room %d does not go through the server (mode %s): start it with --mode sfu", room+1, s.Mode)
+			}
+		}
+	}
+	return nil
+}
+
+// failures are what did not work until now.
+func (c *crowd) failures() (list []string) {
+	without := c.without()
+	for _, m := range c.list {
+		var err error
+		select {
+		case <-m.done:
+			switch err = m.err; {
+			case err != nil:
+				err = fmt.Errorf("could not join: %w", err)
+			case m.client.Err() != nil:
+				err = fmt.Errorf("did not stay: %w", m.client.Err())
+			case without[m]:
+				err = errors.Join(append([]error{errors.New("never got media")}, m.client.Faults()...)...)
+			}
+		default:
+			err = errors.New("was not let in")
+		}
+		if err != nil {
+			list = append(list, fmt.Sprintf("%s of room %d %s", m.name, m.room+1, strings.ReplaceAll(err.Error(), "\n", "; ")))
+		}
+	}
+	return list
+}
+
+// gaps are the longest ones since the last call.
+func (c *crowd) gaps(now time.Time) (g Gap) {
+	for room := range c.rooms {
+		for _, m := range c.present(room) {
+			if m.publishes {
+				g.Sent = max(g.Sent, ms(m.client.TakeSendGap()))
+			}
+			for _, s := range m.client.Streams() {
+				gap := ms(s.TakeGap(now))
+				if s.Key().Kind == codec.Video {
+					g.Video = max(g.Video, gap)
+				} else {
+					g.Audio = max(g.Audio, gap)
+				}
+			}
+		}
+	}
+	return g
+}
+
+// leave ends all members, and waits.
+func (c *crowd) leave() {
+	c.joins.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
+	defer cancel()
+	turn := make(chan struct{}, leavers)
+	var ends sync.WaitGroup
+	for _, m := range c.list {
+		select {
+		case <-m.done:
+		default:
+			continue // it was not begun
+		}
+		if m.client == nil {
+			continue
+		}
+		turn <- struct{}{}
+		ends.Go(func() {
+			_ = m.client.Leave(ctx)
+			m.client.Close()
+			<-turn
+		})
+	}
+	ends.Wait()
+}

@@ -1,0 +1,27 @@
+// Package bench is lectern bench: a load generator for a server that runs
+// somewhere else, in another process. It fills rooms with members that send and
+// members that listen, and measures what comes: package client has the members.
+//
+// How it measures. Every packet carries who sent it, its number and when. For a
+// span of time, packets are counted by the time at which they were sent, at both
+// ends; so what did not come is known to the packet, and given the half second
+// after the span that retransmissions may take. Latency ends when the kernel had
+// the packet, not when this process came to read it. Times to join count from
+// when both, the one who sends and the one who listens, had asked to be let in.
+// The server's cost is its CPU time, user and system, over the packets that
+// reached members.
+//
+// A generator that is itself too slow looks like a bad server. So bench watches
+// itself: how late it sent what was due, how long packets had waited when it
+// read them, how late its timers were, what its sockets dropped, how busy the
+// machine was. If one of them is out of bounds (see verdict.go), the report is
+// marked: its figures are not the server's.
+//
+// What the report has is the type Report; with --json it is written under the
+// names given there, which stay. Durations are in milliseconds where the name
+// ends in Ms. Quantiles of latency are upper edges of buckets, up to a fifth
+// above the true value. What is not known is left out, or null.
+//
+// Goroutines: those of the clients; one for each join, until it is done; one
+// that watches the timers. Run ends them all before it returns.
+package bench

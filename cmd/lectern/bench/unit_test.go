@@ -1,0 +1,175 @@
+package bench
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"lectern/signaling/room"
+)
+
+func TestHelp(t *testing.T) {
+	var b bytes.Buffer
+	if err := Command(t.Context(), "v", []string{"--rooms", "2", "--help"}, &b, &b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/help.txt", b.Bytes())
+	for _, line := range strings.Split(b.String(), "\n") {
+		if len(line) > helpWidth+2 {
+			t.Errorf("a line of %d columns: %s", len(line), line)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	for text, want := range map[string]func(p *Plan) bool{
+		"":                   func(p *Plan) bool { return p.Viewers == 100 && p.Bitrate == 1_500_000 && p.Audio && p.PID == pidAuto },
+		"--viewers 5":        func(p *Plan) bool { return p.Viewers == 5 && p.Publishers == 1 },
+		"--scenario meeting": func(p *Plan) bool { return p.Publishers == 8 && p.Viewers == 0 && p.Bitrate == 500_000 },
+		"--bitrate 2M --scenario storm --audio=false": func(p *Plan) bool { return p.Viewers == 1000 && p.Bitrate == 2_000_000 && !p.Audio },
+		"--bitrate 1500k":                  func(p *Plan) bool { return p.Bitrate == 1_500_000 },
+		"--bitrate 250000":                 func(p *Plan) bool { return p.Bitrate == 250_000 },
+		"--clients old":                    func(p *Plan) bool { return p.isOld(false) && !p.isOld(true) },
+		"--clients old --scenario meeting": func(p *Plan) bool { return p.isOld(true) },
+		"--pid 12":                         func(p *Plan) bool { return p.PID == "12" },
+	} {
+		if p, err := parse(strings.Fields(text)); err != nil || !want(&p) {
+			t.Errorf("%s: %+v, %v", text, p, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"--url ws://x":                      "--url",
+		"--url localhost:3000":              "--url",
+		"--rooms 0":                         "--rooms",
+		"--rooms x":                         "rooms",
+		"--publishers 65":                   "--publishers",
+		"--viewers 0":                       "nothing is forwarded",
+		"--viewers -1":                      "--viewers",
+		"--rooms 1000 --viewers 20":         "--rooms",
+		"--bitrate 1500kk":                  "no bitrate",
+		"--bitrate 1k":                      "--bitrate",
+		"--fps 0":                           "--fps",
+		"--clients new":                     "--clients",
+		"--scenario party":                  "--scenario",
+		"--spread 34ms":                     "--spread",
+		"--duration 10ms":                   "--duration",
+		"--warmup -1s":                      "--warmup",
+		"--join-rate 0":                     "--join-rate",
+		"--pid server":                      "--pid",
+		"extra":                             "no flag",
+		"--nonsense":                        "nonsense",
+		"--scenario meeting --publishers 1": "nothing is forwarded",
+	} {
+		_, err := parse(strings.Fields(text))
+		if !errors.As(err, new(UsageError)) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+// fakeClock is a machine that lets the process run late.
+type fakeClock struct {
+	now  time.Time
+	late []time.Duration // of the next beats
+}
+
+func (c *fakeClock) Now() time.Time { return c.now }
+func (c *fakeClock) Wait(d time.Duration, _ <-chan struct{}) bool {
+	if len(c.late) == 0 {
+		return false
+	}
+	c.now, c.late = c.now.Add(d+c.late[0]), c.late[1:]
+	return true
+}
+
+// TestSaturation has bench run late in each of the ways that it watches.
+func TestSaturation(t *testing.T) {
+	timers := func(late time.Duration) Spread {
+		c := &fakeClock{now: time.Now()}
+		for i := range 1000 {
+			c.late = append(c.late, map[bool]time.Duration{true: late, false: time.Millisecond}[i%20 == 0])
+		}
+		var l lag
+		l.on.Store(true)
+		l.watch(c, nil)
+		if l.late.Count() != 1000 {
+			t.Fatalf("%d beats were counted, want 1000", l.late.Count())
+		}
+		return spreadOf(&l.late)
+	}
+	for name, c := range map[string]struct {
+		set  func(r *Report)
+		want string // "" is not saturated
+	}{
+		"in time":       {func(r *Report) { r.Bench.TimerLate = timers(5 * time.Millisecond) }, ""},
+		"timers":        {func(r *Report) { r.Bench.TimerLate = timers(50 * time.Millisecond) }, "timers were"},
+		"sends":         {func(r *Report) { r.Bench.SendLate.P99 = 11 }, "sends were"},
+		"reads":         {func(r *Report) { r.Bench.ReadLate = &Spread{P99: 30} }, "reads were"},
+		"in time reads": {func(r *Report) { r.Bench.ReadLate = &Spread{P99: 3} }, ""},
+		"sockets":       {func(r *Report) { r.Packets.DroppedHere = 1 }, "dropped 1 packet"},
+		"the machine":   {func(r *Report) { r.Machine.BusyPercent = 99 }, "99 % busy"},
+		"left out":      {func(r *Report) { r.Bench.MissedPercent = 20 }, "left out 20 %"},
+		"the server's":  {func(r *Report) { r.Packets.DroppedServer = 9 }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r Report
+			r.Plan = planned(&Plan{Scenario: "fanout", FPS: 30})
+			c.set(&r)
+			r.judge()
+			var b strings.Builder
+			if err := r.WriteTable(&b); err != nil {
+				t.Fatal(err)
+			}
+			marked := strings.Count(b.String(), warning) == 2 && strings.Contains(b.String(), "latency        *")
+			if r.Saturated != (c.want != "") || marked != r.Saturated || c.want != "" && (len(r.Reasons) != 1 || !strings.Contains(r.Reasons[0], c.want)) {
+				t.Errorf("saturated %v by %v, want %q\n%s", r.Saturated, r.Reasons, c.want, b.String())
+			}
+		})
+	}
+}
+
+// TestTable compares the table of a report that has everything.
+func TestTable(t *testing.T) {
+	p := defaultPlan(scenarios[0])
+	r := Report{
+		Version: "v1", Plan: planned(&p), OK: true,
+		Members: Members{Planned: 101, Joined: 101, Media: 101, Streams: 100},
+		Packets: Packets{Expected: 319500, Received: 319498, Lost: 2, LostPercent: 200. / 319500, DroppedServer: 3, PerSecond: 21299.9},
+		Latency: Spread{0.9, 1.5, 2.5, 6}, FirstPacket: Spread{22, 30, 31, 32}, FirstKeyframe: Spread{40, 60, 61, 62},
+		Repair: &Repair{Asked: 3, Retransmitted: 1, Keyframes: 1}, LongestGap: Gap{51, 40, 34},
+		Server:  &Server{PID: 7, CPUPerPacket: 5.1, CPU: 0.109, IdleMiB: 14, LoadedMiB: 32, KiBPerViewer: 184.3},
+		Bench:   Bench{CPUPerPacket: 3.1, CPU: 0.07, Share: 3.5, RSSMiB: 28, SendLate: Spread{0.1, 0.2, 0.3, 1}, ReadLate: &Spread{0.02, 0.1, 0.4, 2}},
+		Machine: Machine{Cores: 2, BusyPercent: 14},
+	}
+	var b bytes.Buffer
+	if err := r.WriteTable(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/table.txt", b.Bytes())
+}
+
+func TestUsageOfProcesses(t *testing.T) {
+	p := small(newServer(t, room.Policy{Mode: room.ModeP2P}))
+	if pid, err := serverPID(&p); pid != 0 || err != nil {
+		t.Errorf("a server in this process is process %d (%v); it is not to be told apart", pid, err)
+	}
+	p.PID = "1"
+	if pid, err := serverPID(&p); pid != 1 && err == nil {
+		t.Errorf("got %d", pid)
+	}
+	p.PID = "999999999"
+	if _, err := serverPID(&p); err == nil {
+		t.Error("a process that is not there is found")
+	}
+	p.PID = pidNone
+	if pid, err := serverPID(&p); pid != 0 || err != nil {
+		t.Errorf("got %d, %v", pid, err)
+	}
+	before := usage{at: time.Unix(100, 0), cpu: time.Second, busy: 10, all: 100}
+	after := usage{at: time.Unix(110, 0), cpu: 6 * time.Second, busy: 60, all: 200}
+	if c, b := after.cores(before), after.busyPercent(before); c != 0.5 || b != 50 {
+		t.Errorf("%v cores, %v %% busy", c, b)
+	}
+}
