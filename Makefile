@@ -11,7 +11,7 @@ E2E         := cmd/lectern/e2e
 NODE_BIN    := $(E2E)/node_modules/.bin
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help run build test lint test-go test-page test-e2e measure lecture fuzz cover suites node-modules
+.PHONY: help run build test lint test-go test-page test-e2e measure lecture bench-load fuzz cover suites node-modules
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -62,6 +62,16 @@ measure: ## First pictures, connectors and memory of small calls (MODE=sfu)
 
 lecture: ## A lecture with LISTENERS (300), and what each costs
 	LECTERN_LECTURE=$(or $(LISTENERS),300) $(GO) test -count=1 -run '^(TestLecture|TestPromote)$$' -v ./cmd/lectern
+
+# Each plan has a fresh server, a process of its own.
+bench-load: build ## lectern bench: 100 viewers of one, a meeting of 8 (make bench-load ARGS="--duration 30s")
+	@for scenario in fanout meeting; do \
+	  bin/lectern --listen 127.0.0.1:0 --mode sfu --rtc-port 0 --rtc-ip 127.0.0.1 --log-level warn >bin/bench-load.txt & server=$$!; \
+	  trap "kill $$server 2>/dev/null || true" EXIT; \
+	  until url=$$(grep -o 'http://127[^ ]*' bin/bench-load.txt); do kill -0 $$server; sleep 0.1; done; \
+	  bin/lectern bench --url $$url --pid $$server --scenario $$scenario $(ARGS); echo; \
+	  kill $$server; wait $$server || true; \
+	done
 
 # npm ci only when the lock file changed since the last one.
 node-modules:
