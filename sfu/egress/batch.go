@@ -8,9 +8,10 @@ const (
 	maxSegments = 64
 	// maxRuns is how many runs one system call takes.
 	maxRuns = 64
-	// An arena begins small, as most batches never hold much, and doubles.
+	// An arena begins small, as most batches never hold much, and doubles. With
+	// more than this a datagram costs no less.
 	firstArena = 16 << 10
-	maxArena   = 256 << 10
+	maxArena   = 64 << 10
 )
 
 // run is one message to the kernel: datagrams for one destination, one behind
@@ -54,7 +55,7 @@ func (s *Socket) NewBatch() *Batch {
 // nil if size is none of these. It is a part of the arena: valid until Commit,
 // Flush or the next Reserve, and without what was written to it before. When
 // there is no room, Reserve flushes. It allocates only while the arena grows,
-// up to 256 KiB.
+// up to 64 KiB.
 func (b *Batch) Reserve(to netip.AddrPort, size int) []byte {
 	b.reserved = 0
 	if size <= 0 || size > MaxDatagram {

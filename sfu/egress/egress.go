@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -84,7 +85,7 @@ func (s *Socket) Stats() Stats {
 
 // LocalAddr is where the socket is bound.
 func (s *Socket) LocalAddr() netip.AddrPort {
-	at := s.conn.LocalAddr().(interface{ AddrPort() netip.AddrPort }).AddrPort()
+	at := s.conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 

@@ -42,7 +42,8 @@ func newInbox(s *Socket) *inbox {
 
 // Receive waits for a datagram, and gives what is there then, at most 64: the
 // first n of the list have Data and From. It is one goroutine's. It allocates
-// nothing, unless an address has a zone.
+// nothing, unless an address has a zone. 16 are enough for a port that is not
+// behind.
 //
 // The buffers are the caller's. Between two calls he may take a Datagram's
 // Buffer, with the Data in it, and put another one in its place; Receive writes
@@ -52,13 +53,16 @@ func newInbox(s *Socket) *inbox {
 // The error is net.ErrClosed after Close, os.ErrDeadlineExceeded after the
 // deadline, else one of the kernel's that did not go away.
 func (s *Socket) Receive(list []Datagram) (n int, err error) {
-	list = list[:min(len(list), maxReceive)]
 	if len(list) == 0 {
 		return 0, nil
 	}
 	in := s.in
 	for errors := 0; ; {
-		in.prepare(list)
+		most := maxReceive
+		if s.receiveMulti.off.Load() {
+			most = 1
+		}
+		in.prepare(list[:min(len(list), most)])
 		if err := s.raw.Read(in.read); err != nil {
 			return 0, err
 		}
@@ -101,7 +105,7 @@ func (in *inbox) attempt(fd uintptr) bool {
 func (in *inbox) call(fd uintptr) (int, unix.Errno) {
 	f, sys := &in.socket.receiveMulti, in.socket.system
 	refused := unix.Errno(0)
-	if in.wanted > 1 && !f.off.Load() {
+	if in.wanted > 1 {
 		n, errno := sys.recvmmsg(fd, in.messages[:in.wanted])
 		if errno == 0 {
 			f.works()

@@ -2,6 +2,7 @@ package egress
 
 import (
 	"net/netip"
+	"os"
 	"time"
 	"unsafe"
 
@@ -285,7 +286,7 @@ func (o *outbox) wait() error {
 	case s.gate <- struct{}{}:
 		defer func() { <-s.gate }()
 	case <-timer.C:
-		return unix.EAGAIN
+		return os.ErrDeadlineExceeded
 	}
 	if err := s.conn.SetWriteDeadline(deadline); err != nil {
 		return err

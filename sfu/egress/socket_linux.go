@@ -72,8 +72,8 @@ func (f *feature) refused(errno unix.Errno) {
 	}
 }
 
-// Wrap makes a Socket of a connection, which is then the Socket's alone: to
-// read, to write, to set deadlines of, to close.
+// Wrap makes a Socket of a connection, with its buffers set, which is then the
+// Socket's alone: to read, to write, to set deadlines of, to close.
 func Wrap(conn *net.UDPConn, o Options) *Socket { return wrap(conn, o, kernel{}) }
 
 func wrap(conn *net.UDPConn, o Options, sys system) *Socket {
