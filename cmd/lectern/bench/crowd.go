@@ -278,6 +278,30 @@ func (c *crowd) gaps(now time.Time) (g Gap) {
 	return g
 }
 
+// counts are what was sent in the measured span, and what of it came.
+func (c *crowd) counts() (expected, received int64) {
+	c.each(func(_, _ *member, sent [2]client.Sent, got [2]client.Stats) {
+		for i := range got {
+			expected += sent[i].Packets
+			received += got[i].Measured.Packets
+		}
+	})
+	return expected, received
+}
+
+// behind is how old the newest packets are that came of each stream.
+func (c *crowd) behind(now time.Time) Spread {
+	var list []time.Duration
+	c.each(func(_, _ *member, _ [2]client.Sent, got [2]client.Stats) {
+		for i := range got {
+			if at := got[i].LastSent; !at.IsZero() {
+				list = append(list, now.Sub(at))
+			}
+		}
+	})
+	return spreadOfList(list)
+}
+
 // leave ends all members, and waits.
 func (c *crowd) leave() {
 	c.joins.Wait()

@@ -4,8 +4,8 @@
 //
 // How it measures. Every packet carries who sent it, its number and when. For a
 // span of time, packets are counted by the time at which they were sent, at both
-// ends; so what did not come is known to the packet, and given the half second
-// after the span that retransmissions may take. Latency ends when the kernel had
+// ends; so what did not come is known to the packet, once what was on its way has
+// had up to five seconds to come. Latency ends when the kernel had
 // the packet, not when this process came to read it. Times to join count from
 // when both, the one who sends and the one who listens, had asked to be let in.
 // The server's cost is its CPU time, user and system, over the packets that

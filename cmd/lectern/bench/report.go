@@ -22,6 +22,10 @@ type Report struct {
 	Packets Packets `json:"packets"`
 	Latency Spread  `json:"latencyMs"` // from a publisher's send to the arrival at a member's socket
 
+	// Behind is how old the newest packet of each stream was at the end of the
+	// span: in the order of the time between two, unless the server has a queue.
+	Behind Spread `json:"behindMs"`
+
 	FirstPacket   Spread `json:"firstPacketMs"`   // since both, publisher and member, asked to join
 	FirstKeyframe Spread `json:"firstKeyframeMs"` // likewise, of video
 

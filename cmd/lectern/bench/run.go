@@ -18,8 +18,10 @@ const (
 	mediaTime = 15 * time.Second
 	// lookEvery is how often it looks while it waits.
 	lookEvery = 100 * time.Millisecond
-	// drainTime is what is waited for retransmissions after the measured span.
+	// drainTime is what is waited for packets after the measured span, as long as
+	// some come, and drainMost how long at most.
 	drainTime = 500 * time.Millisecond
+	drainMost = 5 * time.Second
 )
 
 // Run does what a plan says. The error is for what kept it from measuring; what
@@ -184,11 +186,26 @@ func (r *run) measure(ctx context.Context) (before, after sample, err error) {
 	if after, err = r.take(); err != nil {
 		return before, after, err
 	}
-	r.report.LongestGap = r.crowd.gaps(time.Now())
-	if !wait(ctx, drainTime) {
-		return before, after, errInterrupted
+	now := time.Now()
+	r.report.LongestGap, r.report.Behind = r.crowd.gaps(now), r.crowd.behind(now)
+	return before, after, r.drain(ctx)
+}
+
+// drain waits for what is still on its way.
+func (r *run) drain(ctx context.Context) error {
+	r.say("waiting for what is on its way")
+	before := int64(-1)
+	for began := time.Now(); time.Since(began) < drainMost; {
+		if !wait(ctx, drainTime) {
+			return errInterrupted
+		}
+		expected, received := r.crowd.counts()
+		if received >= expected || received == before {
+			break
+		}
+		before = received
 	}
-	return before, after, nil
+	return nil
 }
 
 // sum makes the report of what was measured.

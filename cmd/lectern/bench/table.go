@@ -48,6 +48,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 		fmt.Fprintf(&b, "%-15s%s %9.2f %9.2f %9.2f %9.2f\n", name, mark, s.P50, s.P95, s.P99, s.Max)
 	}
 	row(mark, "latency", r.Latency)
+	row(mark, "behind", r.Behind)
 	row(mark, "first packet", r.FirstPacket)
 	row(mark, "first keyframe", r.FirstKeyframe)
 	row(" ", "bench: sends", r.Bench.SendLate)

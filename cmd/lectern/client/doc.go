@@ -25,8 +25,8 @@
 // Goroutines: of a client its loop, which owns all that is not said to be
 // guarded by something else, and the reader of its socket; one that makes
 // packets once it sends any; of each connector those of pion, and one for each
-// track and each direction of feedback, which end with it. Close ends them all
-// and waits.
+// track and each direction of feedback, which end with it (light downlinks share
+// two). Close ends them all and waits.
 //
 // Decisions:
 //

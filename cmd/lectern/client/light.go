@@ -66,7 +66,7 @@ func (o lightOwner) Connected(err error) {
 // lightSink counts one stream of one connector.
 type lightSink struct {
 	flow *flow
-	in   inflow // its reader's
+	in   inflow // owned by who reads the peer
 }
 
 // Take counts a packet.

@@ -44,6 +44,8 @@ type Stats struct {
 	Source  uint32 // of the last stamp; 0: none came
 	Sources int    // how many sources there were, one after the other
 	Latency Histogram
+	// LastSent is when the newest packet that came was sent.
+	LastSent time.Time
 
 	Measured Measured
 }
@@ -139,6 +141,9 @@ func (s *Stream) count(h *packet.Header, payload []byte, now time.Time) bool {
 		}
 		if !s.stamps.add(s.stamps.extend32(stamp.number)) {
 			return false // it came by another connector
+		}
+		if sent := began.Add(time.Duration(stamp.sent - began.UnixNano())); sent.After(st.LastSent) {
+			st.LastSent = sent
 		}
 		latency := time.Duration(sinceEpoch(now) - stamp.sent)
 		st.Latency.Add(latency)

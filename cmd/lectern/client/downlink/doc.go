@@ -12,8 +12,10 @@
 // Bounds: 64 streams, 16 candidates of the other side, 32 handshake packets
 // that wait.
 //
-// Goroutines: of an Engine with peers one, which sends their feedback; of a
-// peer its reader, and while it connects one more. Close ends them and waits.
+// Goroutines: of an Engine with peers two, one that reads their sockets and one
+// that sends their feedback, which end with the last peer; of a peer one while
+// it connects. Close waits for them. Elsewhere than on Linux each peer has a
+// reader instead.
 //
 // Decisions:
 //
@@ -21,8 +23,12 @@
 //     end would come over it, and that is told by signaling. Keeping it would
 //     cost two goroutines and some 60 KiB a peer.
 //   - A peer has a socket of its own, as a server tells its peers apart by their
-//     addresses. All are read by Go's poller, up to a whole picture with one
-//     system call (recvmmsg).
+//     addresses. They are looked at each millisecond, and read up to a whole
+//     picture with one system call (recvmmsg). With a reader for each socket in
+//     Go's poller, a third of the CPU time went into waking up: it took 5.1 to
+//     6.9 µs a packet where this takes 3.6 to 4.1, and pion's PeerConnection 8.3
+//     to 9.3 (100 listeners of 1.5 Mbit/s, two cores with other work on them).
+//     What the server takes did not change.
 //   - The kernel says when a packet arrived (SO_TIMESTAMPNS, socket(7)). So a
 //     reader that comes late does not make the server look slow, and how late it
 //     came is known.

@@ -51,6 +51,8 @@ type Engine struct {
 
 	packets, retransmitted, duplicates, asked, keyframes atomic.Int64
 
+	poller poller
+
 	mu sync.Mutex
 	// Guarded by mu.
 	peers []*Peer
@@ -96,6 +98,10 @@ func (e *Engine) Open(o Owner) (*Peer, error) {
 		return nil, fmt.Errorf("downlink: open a socket: %w", err)
 	}
 	p := newPeer(e, o, s)
+	if err := e.poller.add(p); err != nil {
+		s.close()
+		return nil, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.peers = append(e.peers, p)

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -65,7 +64,7 @@ type Peer struct {
 	ssrc   uint32 // in its reports
 	ctx    context.Context
 	cancel context.CancelFunc
-	work   sync.WaitGroup // reader and connect
+	work   sync.WaitGroup // connect
 	once   sync.Once      // of Close
 	secure chan []byte    // DTLS packets
 	up     chan struct{}  // closed when packets pass
@@ -143,7 +142,6 @@ func (p *Peer) Answer(offer *description.Description) (*description.Description,
 	}
 	p.follow(offer)
 	if first {
-		p.work.Go(p.read)
 		p.work.Go(p.connect)
 	}
 	return a, nil
@@ -238,24 +236,10 @@ func (p *Peer) Close() {
 		p.closed = true
 		p.mu.Unlock()
 		p.cancel()
-		p.socket.close()
+		p.engine.poller.remove(p)
 		p.engine.forget(p)
 	})
 	p.work.Wait()
-}
-
-// read is the reader's goroutine.
-func (p *Peer) read() {
-	for p.ctx.Err() == nil {
-		if err := p.socket.read(p.take); err == nil || errors.Is(err, net.ErrClosed) {
-			return
-		}
-		// Such as a port of the other side that is closed (ICMP). It may open.
-		select {
-		case <-time.After(beatTime):
-		case <-p.ctx.Done():
-		}
-	}
 }
 
 // connect finds the way, and makes the keys.

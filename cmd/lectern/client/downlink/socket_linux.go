@@ -1,7 +1,6 @@
 package downlink
 
 import (
-	"net"
 	"net/netip"
 	"sync"
 	"syscall"
@@ -21,37 +20,80 @@ const (
 	controlSize = 64
 )
 
-// socket is one UDP socket. write may be called concurrently; read by one
-// goroutine.
+// socket is one UDP socket. write and close may be called concurrently.
 type socket struct {
-	conn *net.UDPConn
-	raw  syscall.RawConn
+	fd int
+	at netip.AddrPort
+
+	mu     sync.RWMutex
+	closed bool // Guarded by mu.
 }
 
+// listen opens a socket that is not in Go's poller, which would be woken by
+// every packet.
 func listen(local netip.Addr) (*socket, error) {
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
+	family := unix.AF_INET
+	if local.Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	_ = conn.SetReadBuffer(socketBuffer) // as much as the system allows
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		_ = conn.Close()
+	s := &socket{fd: fd}
+	if err := s.bind(local); err != nil {
+		s.close()
 		return nil, err
 	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, socketBuffer) // as much as the system allows
 	// Without time stamps the time of reading has to do.
-	_ = raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
-	})
-	return &socket{conn, raw}, nil
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+	return s, nil
 }
 
-func (s *socket) port() uint16 { return uint16(s.conn.LocalAddr().(*net.UDPAddr).Port) } //nolint:gosec // a port
+func (s *socket) bind(local netip.Addr) error {
+	if err := unix.Bind(s.fd, sockaddr(netip.AddrPortFrom(local, 0))); err != nil {
+		return err
+	}
+	at, err := unix.Getsockname(s.fd)
+	if err != nil {
+		return err
+	}
+	switch a := at.(type) {
+	case *unix.SockaddrInet4:
+		s.at = netip.AddrPortFrom(local, uint16(a.Port)) //nolint:gosec // a port
+	case *unix.SockaddrInet6:
+		s.at = netip.AddrPortFrom(local, uint16(a.Port)) //nolint:gosec // a port
+	}
+	return nil
+}
 
-func (s *socket) close() { _ = s.conn.Close() }
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if ip := a.Addr(); ip.Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: ip.As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}
+
+func (s *socket) port() uint16 { return s.at.Port() }
+
+func (s *socket) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		_ = unix.Close(s.fd)
+	}
+}
 
 // write sends a packet, or loses it.
-func (s *socket) write(b []byte, to netip.AddrPort) { _, _ = s.conn.WriteToUDPAddrPort(b, to) }
+func (s *socket) write(b []byte, to netip.AddrPort) {
+	s.mu.RLock() // so that the number is still this socket's
+	defer s.mu.RUnlock()
+	if !s.closed && to.IsValid() {
+		_ = unix.Sendto(s.fd, b, unix.MSG_DONTWAIT, sockaddr(to))
+	}
+}
 
 // message is struct mmsghdr of recvmmsg(2).
 type message struct {
@@ -59,8 +101,7 @@ type message struct {
 	size   uint32
 }
 
-// batch is room for what is read at once. Only one reader in a hundred has one
-// at a time, so they share some.
+// batch is room for what is read at once.
 type batch struct {
 	messages [batchSize]message
 	vectors  [batchSize]unix.Iovec
@@ -70,7 +111,7 @@ type batch struct {
 	list     [batchSize]datagram
 }
 
-var batches = sync.Pool{New: func() any {
+func newBatch() *batch {
 	b := new(batch)
 	for i := range b.messages {
 		h := &b.messages[i].header
@@ -82,39 +123,6 @@ var batches = sync.Pool{New: func() any {
 		h.Control = &b.controls[i][0]
 	}
 	return b
-}}
-
-// read gives what comes to take, until the socket is closed; late is how long
-// the first packet had waited. It waits once and in Go's poller: the function
-// that RawConn.Read calls again whenever there is something never says that it
-// has done.
-func (s *socket) read(take func(list []datagram, late time.Duration)) error {
-	var failed error
-	err := s.raw.Read(func(fd uintptr) bool {
-		b := batches.Get().(*batch)
-		defer batches.Put(b)
-		for {
-			n, errno := b.receive(fd)
-			switch {
-			case errno == unix.EINTR:
-				continue
-			case errno == unix.EAGAIN:
-				return false
-			case errno != 0:
-				failed = errno
-				return true
-			}
-			late := b.describe(n)
-			take(b.list[:n], late)
-			if n < batchSize {
-				return false // what came since wakes the poller
-			}
-		}
-	})
-	if err == nil {
-		err = failed
-	}
-	return err
 }
 
 func (b *batch) receive(fd uintptr) (int, syscall.Errno) {

@@ -3,6 +3,7 @@
 package downlink
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"time"
@@ -32,13 +33,17 @@ func (s *socket) write(b []byte, to netip.AddrPort) { _, _ = s.conn.WriteToUDPAd
 
 // read gives what comes to take, until the socket is closed. How long packets
 // waited is not known.
-func (s *socket) read(take func(list []datagram, late time.Duration)) error {
+func (s *socket) read(take func(list []datagram, late time.Duration)) {
 	b := make([]byte, maxPacket)
 	var list [1]datagram
 	for {
 		n, from, err := s.conn.ReadFromUDPAddrPort(b)
-		if err != nil {
-			return err
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // such as a port of the other side that is closed; it may open
+			time.Sleep(beatTime)
+			continue
 		}
 		list[0] = datagram{b[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), time.Now()}
 		take(list[:], 0)
