@@ -19,7 +19,7 @@ func (p *Plane) takeDisplay(m *member, plays protocol.MemberID, theirs protocol.
 	c := p.accept(m, plays, protocol.StreamDisplay, theirs, d)
 	begins := m.display == nil && m.stage
 	if begins {
-		m.display = newPublication(m, protocol.StreamDisplay)
+		m.display = p.newPublication(m, protocol.StreamDisplay)
 		m.display.uplink = c
 	}
 	c.link = p.openLink(c)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lectern/sfu/codec"
+	"lectern/sfu/track"
 	"lectern/signaling/media"
 	"lectern/signaling/protocol"
 )
@@ -29,6 +30,7 @@ type Plane struct {
 	log      *slog.Logger
 	makeLink linkMaker
 	identity identity
+	fan      *track.Fanout // nil in tests without packets
 	queue    *queue
 
 	members    map[protocol.MemberID]*member
@@ -89,7 +91,6 @@ func newMember(id protocol.MemberID, profile media.Profile, joined uint64) *memb
 		id: id, joined: joined, stage: profile.Stage, downlink: profile.Downlink, shares: profile.Shares,
 		boxes: map[protocol.MemberID]*box{},
 	}
-	m.user = newPublication(m, protocol.StreamUser)
 	if m.downlink {
 		m.inbox = newBox()
 	}

@@ -20,10 +20,10 @@ type publication struct {
 	seen     bool            // it was shown to somebody
 }
 
-func newPublication(owner *member, stream protocol.StreamType) *publication {
+func (p *Plane) newPublication(owner *member, stream protocol.StreamType) *publication {
 	return &publication{
 		owner: owner, stream: stream, streamID: rand.Text(),
-		tracks: [2]*track.Track{track.New(codec.Audio), track.New(codec.Video)},
+		tracks: [2]*track.Track{p.fan.New(codec.Audio), p.fan.New(codec.Video)},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"lectern/sfu/track"
 	"lectern/sfu/transport"
 )
 
@@ -25,6 +26,7 @@ type Config struct {
 // certificate and the clock. Its methods may be called concurrently.
 type Server struct {
 	endpoint *transport.Endpoint
+	fan      *track.Fanout
 	clock    *clock
 	maxFile  int64
 	log      *slog.Logger
@@ -46,7 +48,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{endpoint: e, clock: startClock(), maxFile: c.MaxFile, log: c.Logger}, nil
+	return &Server{endpoint: e, fan: track.NewFanout(e.NewBatch), clock: startClock(), maxFile: c.MaxFile, log: c.Logger}, nil
 }
 
 // Port is the UDP port.
@@ -61,13 +63,16 @@ func (s *Server) NewPlane(log *slog.Logger) *RoomPlane {
 	r.Plane = newPlane(log, identity{s.endpoint.Fingerprint()}, func(e events, in *outlet, out []*box) link {
 		return s.newSession(e, in, out, &r.running)
 	})
+	r.fan = s.fan
 	return r
 }
 
 // Close closes the port, after the planes were closed.
 func (s *Server) Close() error {
 	s.clock.stop()
-	return s.endpoint.Close()
+	err := s.endpoint.Close()
+	s.fan.Close()
+	return err
 }
 
 // RoomPlane is the plane of one room, with the goroutines of its connections.

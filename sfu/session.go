@@ -3,6 +3,7 @@ package sfu
 import (
 	"sync"
 
+	"lectern/sfu/egress"
 	"lectern/sfu/track"
 	"lectern/sfu/transport"
 )
@@ -256,9 +257,14 @@ func (s *session) StateChanged(state transport.State) {
 }
 
 // RTP takes a packet from the client.
-func (s *session) RTP(packet []byte, arrived int64) { s.receiver.RTP(packet, arrived) }
+func (s *session) RTP(packet []byte, arrived int64) { s.receiver.Take(packet, arrived) }
+
+// Flush sends to others what came of the client's packets.
+func (s *session) Flush(into *egress.Batch, now int64) (held bool, until int64) {
+	return s.receiver.Flush(into, now)
+}
 
 // RTCP takes a report from the client. Each half looks for what is its own.
-func (s *session) RTCP(packet []byte, arrived int64) {
-	track.RTCP(s.receiver, s.sender, packet, arrived)
+func (s *session) RTCP(packet []byte, arrived int64, into *egress.Batch) {
+	track.RTCP(s.receiver, s.sender, packet, arrived, into)
 }

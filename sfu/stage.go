@@ -17,6 +17,7 @@ const placeholder protocol.MemberID = "audience"
 func (p *Plane) Attach(id protocol.MemberID, profile media.Profile) {
 	p.joined++
 	m := newMember(id, profile, p.joined)
+	m.user = p.newPublication(m, protocol.StreamUser)
 	present := slices.Clone(p.order)
 	p.members[id] = m
 	p.order = append(p.order, m)

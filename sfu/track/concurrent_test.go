@@ -13,7 +13,7 @@ import (
 // complain gives one round of feedback.
 func (v *viewer) complain(t testing.TB, seq uint16, now int64) {
 	v.nack(t, now, seq, seq+1, seq+2)
-	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: v.sub.ssrc}), now)
+	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: v.sub.ssrc}), now, nil)
 	v.sender.Tick(now)
 	v.sender.Stats()
 }

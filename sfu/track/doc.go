@@ -14,12 +14,17 @@
 // # Concurrency
 //
 // All exported methods may be called concurrently. A packet runs through on the
-// goroutine that read it: Receiver.mu is held to account for it, then
-// Track.mu, to which the readers of a track's inputs come one after the other,
-// then for each subscription its own mutex. Receiver.mu is a leaf; the others are
-// taken in these orders, always before what a Sink locks:
+// goroutine that read it, in two steps. Take accounts for it (Receiver.mu is
+// held) and lays it by in its track (Track.mu). When the reader has taken what
+// there was, Flush gives each subscription all that its track has laid by, so
+// that a frame goes to one viewer after the other and leaves as one run: the
+// frame's last packet ends the wait, or gatherTime. Only the subscription's mutex
+// is held then, and Track.flushing, which keeps the bursts of a track apart.
+// Beyond some hundreds of viewers a burst is split over workers (Fanout).
+// Receiver.mu is a leaf; the others are taken in these orders, always before what
+// a Sink locks:
 //
-//	Track.mu > Subscription.mu
+//	Track.flushing > Track.mu > Subscription.mu
 //	Track.mu > keyframes.mu
 //	Sender.repair > Subscription.mu > cache
 //	Sender.mu > Subscription.mu, Track.changing
@@ -28,14 +33,26 @@
 // tracks, no map, and no allocation.
 package track
 
-import "lectern/sfu/codec"
+import (
+	"lectern/sfu/codec"
+	"lectern/sfu/egress"
+)
 
 // Sink is the sending half of a connector's transport; transport.Transport is
-// one. A packet is neither changed nor kept. False says that it was not sent.
-// Methods must not block for long and must not call back.
+// one. Methods must not block for long and must not call back.
 type Sink interface {
-	WriteRTP(packet []byte) bool
+	// Reserve gives room for one RTP packet of at most size bytes in a batch; nil
+	// if nothing can be sent now. It is valid until Seal or the next Reserve of
+	// the same batch.
+	Reserve(into *egress.Batch, size int) []byte
+	// Seal has a packet sent with the batch that it was built in: it lies at the
+	// start of what Reserve gave. False says that it will not be sent.
+	Seal(into *egress.Batch, packet []byte) bool
+	// WriteRTCP sends a compound packet, which is neither changed nor kept.
 	WriteRTCP(packet []byte) bool
+	// Begin gives a batch for what does not belong to a burst, End sends it.
+	Begin() *egress.Batch
+	End(*egress.Batch)
 }
 
 // Extensions are the header extension ids of one connector; 0: not negotiated.

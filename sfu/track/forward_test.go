@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lectern/sfu/codec"
+	"lectern/sfu/egress"
 	"lectern/sfu/packet"
 )
 
@@ -69,26 +70,26 @@ func TestWhatIsNotForwarded(t *testing.T) {
 	v := view(track, 5000)
 	p.send(0, []byte{1})
 	twice := p.make([]byte{2})
-	p.receiver.RTP(bytes.Clone(twice), 0)
-	p.receiver.RTP(bytes.Clone(twice), 0)
+	feed(p.receiver, bytes.Clone(twice), 0)
+	feed(p.receiver, bytes.Clone(twice), 0)
 	v.want(t, 1000, 1001)
 
 	padding := p.make(nil)
 	padding[0] |= 0x20
-	p.receiver.RTP(append(padding, 0, 0, 0, 4), 0)
+	feed(p.receiver, append(padding, 0, 0, 0, 4), 0)
 	p.send(0, []byte{4})
 	v.want(t, 1002) // no gap
 
 	early := p.make([]byte{5})
 	p.send(0, []byte{6})
-	p.receiver.RTP(early, 0)
+	feed(p.receiver, early, 0)
 	v.want(t, 1004, 1003)
 
 	p.pt = 100
 	p.send(0, []byte{7})
 	v.want(t)
 	for _, bad := range [][]byte{nil, {0x80}, make([]byte, 12), make([]byte, 1501), bytes.Repeat([]byte{0xff}, 100)} {
-		p.receiver.RTP(bad, 0)
+		feed(p.receiver, bad, 0)
 	}
 	v.want(t)
 	got := p.receiver.Stats()
@@ -111,7 +112,7 @@ func TestLatePadding(t *testing.T) {
 	padding[0] |= 0x20
 	padding = append(padding, 0, 0, 0, 4)
 	p.send(0, []byte{3})
-	p.receiver.RTP(padding, 0)
+	feed(p.receiver, padding, 0)
 	got := v.want(t, 1000, 1002, 1001)
 	if len(got[2].payload) != 0 || got[2].Padding != 0 {
 		t.Errorf("sent %x", got[2].bytes)
@@ -231,10 +232,13 @@ func TestSinkRefuses(t *testing.T) {
 }
 
 // null is a Sink that takes everything.
-type null struct{}
+type null struct{ room []byte }
 
-func (null) WriteRTP([]byte) bool  { return true }
-func (null) WriteRTCP([]byte) bool { return true }
+func (n null) Reserve(_ *egress.Batch, size int) []byte { return n.room[:size] }
+func (null) Seal(*egress.Batch, []byte) bool            { return true }
+func (null) WriteRTCP([]byte) bool                      { return true }
+func (null) Begin() *egress.Batch                       { return nil }
+func (null) End(*egress.Batch)                          {}
 
 // audience makes a video track with many viewers, and its publisher.
 func audience(t testing.TB, viewers int) (*publisher, []byte) {
@@ -244,7 +248,7 @@ func audience(t testing.TB, viewers int) (*publisher, []byte) {
 	p.receiver.SetExtensions(ids)
 	p.exts = []packet.Ext{{ID: 1, Data: []byte("0")}, {ID: 4, Data: []byte{1}}}
 	for range viewers {
-		s := NewSender(null{})
+		s := NewSender(null{make([]byte, 2000)})
 		s.SetExtensions(ids)
 		s.Subscribe(SubscriptionConfig{Track: track, MID: "3", SSRC: 1, RTXSSRC: 2, Formats: videoFormats()})
 		s.Start()
@@ -273,7 +277,7 @@ func next(b []byte) (now int64) {
 func TestNoAllocation(t *testing.T) {
 	p, b := audience(t, 10)
 	before := p.input.track.sent()
-	if n := testing.AllocsPerRun(1000, func() { p.receiver.RTP(b, next(b)) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { feed(p.receiver, b, next(b)) }); n != 0 {
 		t.Errorf("%v allocations per packet", n)
 	}
 	if n := p.input.track.sent() - before; n != 1001*10 {
@@ -288,7 +292,7 @@ func BenchmarkForward(b *testing.B) {
 			before := p.input.track.sent()
 			b.ReportAllocs()
 			for b.Loop() {
-				p.receiver.RTP(packet, next(packet))
+				feed(p.receiver, packet, next(packet))
 			}
 			if sent := p.input.track.sent() - before; sent != uint64(n)*uint64(b.N) {
 				b.Fatalf("%d of %d packets were sent", sent, n*b.N)

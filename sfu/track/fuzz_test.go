@@ -29,8 +29,8 @@ func newStage(t testing.TB) *stage {
 	s.viewer = view(video, 5000)
 	s.viewer.sender.SetExtensions(Extensions{MID: 1, AbsSendTime: 2})
 	s.viewer.sender.Subscribe(SubscriptionConfig{Track: audio, MID: "2", SSRC: 6000, Formats: audioFormats()})
-	s.receiver.RTP(packet.Build(nil, true, 96, 1, 1, 1000, nil, keyVP8(1)), 0)
-	s.receiver.RTP(packet.Build(nil, true, 63, 1, 1, 2000, nil, redundant(111)), 0)
+	feed(s.receiver, packet.Build(nil, true, 96, 1, 1, 1000, nil, keyVP8(1)), 0)
+	feed(s.receiver, packet.Build(nil, true, 63, 1, 1, 2000, nil, redundant(111)), 0)
 	if n := len(s.viewer.wire.takeRTP(t)); n != 2 {
 		t.Fatalf("%d packets were forwarded", n)
 	}
@@ -75,7 +75,7 @@ func FuzzReceiverRTP(f *testing.F) {
 		now := int64(0)
 		split(b, func(p []byte) {
 			now += 5 * ms
-			s.receiver.RTP(p, now)
+			feed(s.receiver, p, now)
 			s.check(t)
 		})
 		s.receiver.Tick(now + 2000*ms)
@@ -108,7 +108,7 @@ func FuzzSenderRTCP(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := newStage(t)
 		for now := int64(0); now < 4; now++ {
-			RTCP(s.receiver, s.viewer.sender, b, now*100*ms)
+			RTCP(s.receiver, s.viewer.sender, b, now*100*ms, nil)
 			s.viewer.sender.Tick(now * 100 * ms)
 			s.check(t)
 		}

@@ -31,7 +31,7 @@ func TestKeyframeRequestsAreMerged(t *testing.T) {
 	p.plis()
 	pli := func(i int, now int64) {
 		v := viewers[i]
-		v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: v.sub.ssrc}), now)
+		v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: v.sub.ssrc}), now, nil)
 	}
 	for i := range viewers {
 		pli(i, 2000*ms)
@@ -43,7 +43,7 @@ func TestKeyframeRequestsAreMerged(t *testing.T) {
 	pli(3, 2100*ms)
 	viewers[4].sender.RTCP(mustMarshal(t, &rtcp.FullIntraRequest{
 		FIR: []rtcp.FIREntry{{SSRC: viewers[4].sub.ssrc, SequenceNumber: 1}},
-	}), 2200*ms)
+	}), 2200*ms, nil)
 	p.receiver.Tick(2299 * ms)
 	if n := p.plis(); n != 0 {
 		t.Errorf("%d requests within the pause", n)
@@ -125,7 +125,7 @@ func TestAudioNeedsNoKeyframe(t *testing.T) {
 	p := publish(t, track, 1000)
 	p.send(0, []byte{1})
 	v := view(track, 5000)
-	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: 5000}), 0)
+	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: 5000}), 0, nil)
 	track.RequestKeyframe()
 	p.receiver.Tick(1000 * ms)
 	if n := p.plis(); n != 0 {

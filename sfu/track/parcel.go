@@ -2,6 +2,7 @@ package track
 
 import (
 	"encoding/binary"
+	"sync"
 
 	"lectern/sfu/packet"
 	"lectern/sfu/red"
@@ -16,8 +17,8 @@ const (
 	rtxPrefix = 2
 )
 
-// parcel is one packet on its way to many: what was found out about it once,
-// and its payload with room before it for one header after the other.
+// parcel is one packet on its way to many: what was found out about it once. It
+// is not changed once it is laid by, so several goroutines may read it.
 type parcel struct {
 	source   *source
 	header   packet.Header
@@ -30,11 +31,21 @@ type parcel struct {
 	hasLevel, hasOrientation bool
 	sendTime                 [3]byte
 
-	size   int                        // of the payload
-	shared [headroom + maxPacket]byte // the payload is at headroom
-	own    [headroom + maxPacket]byte // likewise, changed for one subscription
-	exts   [4]packet.Ext
+	size int // of the payload
+	// shared is the payload, with room before it for the number of an RTX
+	// payload.
+	shared [rtxPrefix + maxPacket]byte
 }
+
+var parcels = sync.Pool{New: func() any { return new(parcel) }}
+
+func (p *parcel) free() {
+	p.source = nil // it may be the last to hold it
+	parcels.Put(p)
+}
+
+// payload is what the packet carries.
+func (p *parcel) payload() []byte { return p.shared[rtxPrefix : rtxPrefix+p.size] }
 
 // load takes a packet of at most maxPacket bytes. ok is false if it cannot be
 // forwarded: its format was not negotiated, or its payload is malformed. One
@@ -56,7 +67,7 @@ func (p *parcel) load(src *source, b []byte, h *packet.Header, now int64) (ok bo
 			payload = nil // nothing to play: as good as padding
 		}
 	}
-	p.size = copy(p.shared[headroom:], payload)
+	p.size = copy(p.shared[rtxPrefix:], payload)
 	p.keyframe = f.Codec.Keyframe(payload)
 	p.readExtensions(b, h)
 	return true
@@ -81,42 +92,30 @@ func readByte(to *[1]byte, data []byte) bool {
 	return true
 }
 
-// write builds the packet for one subscription. It lies in the parcel until the
-// next write.
-func (p *parcel) write(sub *Subscription, out outgoing) ([]byte, bool) {
-	buf, size := &p.shared, p.size
-	if out.change != keep && size > 0 {
-		if size = p.transform(out); size == 0 {
-			return nil, false
-		}
-		buf = &p.own
+// build writes the packet for one subscription into slot, which has room for
+// headroom and the payload. It is empty if the packet cannot be made.
+func (p *parcel) build(slot []byte, sub *Subscription, out outgoing) []byte {
+	payload := p.payload()
+	switch {
+	case p.size == 0:
+	case out.change == stripRED:
+		payload = payload[p.red.Primary:]
+	case out.repair && out.change == keep:
+		// A parcel for repairs is its goroutine's alone.
+		binary.BigEndian.PutUint16(p.shared[:], out.original)
+		payload = p.shared[:rtxPrefix+p.size]
 	}
-	at := headroom
-	if out.repair {
-		at -= rtxPrefix
-		binary.BigEndian.PutUint16(buf[at:], out.original)
+	var list [4]packet.Ext
+	exts := p.extensions(sub, list[:0])
+	b := packet.Build(slot[:0], p.header.Marker, out.pt, out.seq, out.ts, out.ssrc, exts, payload)
+	if out.change == retype && p.size > 0 && !p.red.SetTypes(b[len(b)-p.size:], out.types) {
+		return nil
 	}
-	exts := p.extensions(sub)
-	start, ok := packet.Prepend(buf[:], at, p.header.Marker, out.pt, out.seq, out.ts, out.ssrc, exts)
-	return buf[start : headroom+size], ok
+	return b
 }
 
-// transform puts the payload, as one subscription gets it, into own.
-func (p *parcel) transform(out outgoing) (size int) {
-	payload := p.shared[headroom : headroom+p.size]
-	if out.change == stripRED {
-		return copy(p.own[headroom:], payload[p.red.Primary:])
-	}
-	size = copy(p.own[headroom:], payload)
-	if !p.red.SetTypes(p.own[headroom:headroom+size], out.types) {
-		return 0
-	}
-	return size
-}
-
-// extensions are the elements a subscription's packets carry.
-func (p *parcel) extensions(sub *Subscription) []packet.Ext {
-	exts := p.exts[:0]
+// extensions adds the elements a subscription's packets carry to a list.
+func (p *parcel) extensions(sub *Subscription, exts []packet.Ext) []packet.Ext {
 	if sub.ids.MID != 0 && len(sub.mid) > 0 {
 		exts = append(exts, packet.Ext{ID: sub.ids.MID, Data: sub.mid})
 	}

@@ -3,12 +3,14 @@ package track
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/pion/interceptor/pkg/twcc"
 
 	"lectern/sfu/codec"
+	"lectern/sfu/egress"
 	"lectern/sfu/packet"
 	"lectern/sfu/receive"
 )
@@ -31,6 +33,8 @@ type Receiver struct {
 	cname      string
 	extensions atomic.Pointer[Extensions]
 	plis       atomic.Uint64 // sent
+
+	waiting []*Track // owned by the reader: with packets laid by
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -90,19 +94,38 @@ func (r *Receiver) Close() {
 
 // arrival is what becomes of a packet once the Receiver has accounted for it.
 type arrival struct {
-	source   *source
-	packet   []byte
-	header   packet.Header
-	first    func()
-	nack     []byte // to be sent
-	lost     *Track // it needs a keyframe
-	feedback [][]byte
+	source    *source
+	packet    []byte
+	header    packet.Header
+	recovered bool // by retransmission
+	first     func()
+	nack      []byte // to be sent
+	lost      *Track // it needs a keyframe
+	feedback  [][]byte
 }
 
-// RTP takes a packet, which may be changed in place, that arrived at a time. It
-// is called by the transport's reader and forwards to all subscriptions before
-// it returns.
-func (r *Receiver) RTP(b []byte, arrived int64) {
+// Flush has what was taken sent with a batch. Part of a video frame may be kept
+// back for its rest: then it reports true, and until when, on the clock of now,
+// it is to be called again. It is called by the transport's reader.
+func (r *Receiver) Flush(into *egress.Batch, now int64) (held bool, until int64) {
+	kept := r.waiting[:0]
+	for _, t := range r.waiting {
+		if wait, end := t.flush(into, now); wait {
+			if !held || end < until {
+				until = end
+			}
+			held = true
+			kept = append(kept, t)
+		}
+	}
+	clear(r.waiting[len(kept):])
+	r.waiting = kept
+	return held, until
+}
+
+// Take takes a packet, which may be changed in place, that arrived at a time. It
+// is called by the transport's reader, which then calls Flush.
+func (r *Receiver) Take(b []byte, arrived int64) {
 	var a arrival
 	h, err := packet.Parse(b)
 	r.mu.Lock()
@@ -127,8 +150,11 @@ func (r *Receiver) RTP(b []byte, arrived int64) {
 	if a.first != nil {
 		a.first()
 	}
-	if ok {
-		a.source.input.track.forward(a.source, a.packet, &a.header, arrived)
+	if !ok {
+		return
+	}
+	if t := a.source.input.track; t.take(a.source, a.packet, &a.header, arrived, a.recovered) && !slices.Contains(r.waiting, t) {
+		r.waiting = append(r.waiting, t)
 	}
 }
 
@@ -167,7 +193,7 @@ func (r *Receiver) take(a *arrival, b []byte, h *packet.Header, arrived int64) (
 		st.input.flowing = true
 		a.first = st.input.onFirst
 	}
-	a.source, a.packet, a.header = st.source, b, *h
+	a.source, a.packet, a.header, a.recovered = st.source, b, *h, recovered
 	return true
 }
 

@@ -46,9 +46,9 @@ func TestLossIsAskedFor(t *testing.T) {
 	p.wantNacks()
 	p.receiver.Tick(111 * ms)
 	p.wantNacks(1001)
-	p.receiver.RTP(rtx(lost, 97, 1001, 77), 150*ms)
+	feed(p.receiver, rtx(lost, 97, 1001, 77), 150*ms)
 	v.want(t, 1000, 1002, 1003, 1001)
-	p.receiver.RTP(rtx(lost, 97, 1001, 78), 151*ms) // both requests were answered
+	feed(p.receiver, rtx(lost, 97, 1001, 78), 151*ms) // both requests were answered
 	v.want(t)
 	p.receiver.Tick(1000 * ms)
 	p.wantNacks()
@@ -128,7 +128,7 @@ func TestRTX(t *testing.T) {
 	wrapped := packet.Build(nil, true, 97, 3, h.Timestamp, 1001, []packet.Ext{{ID: 5, Data: []byte{2}}},
 		append([]byte{byte(h.Sequence >> 8), byte(h.Sequence)}, h.Payload(lost)...))
 	wrapped[0] |= 0x20
-	p.receiver.RTP(append(wrapped, 0, 0, 0, 4), 0)
+	feed(p.receiver, append(wrapped, 0, 0, 0, 4), 0)
 	got := v.want(t, 1001)[0]
 	if !bytes.Equal(got.payload, deltaVP8(1)) || !bytes.Equal(got.Extension(got.bytes, 6), []byte{2}) || got.Padding != 0 {
 		t.Errorf("sent %x", got.bytes)
@@ -139,9 +139,9 @@ func TestRTX(t *testing.T) {
 	}
 	probe := packet.Build(nil, false, 97, 4, 0, 1001, nil, nil)
 	probe[0] |= 0x20
-	p.receiver.RTP(append(append(probe, make([]byte, 199)...), 200), 0)
-	p.receiver.RTP(packet.Build(nil, false, 97, 4, 0, 1001, nil, []byte{1}), 0)
-	p.receiver.RTP(packet.Build(nil, false, 55, 4, 0, 1001, nil, []byte{1, 2, 3}), 0)
+	feed(p.receiver, append(append(probe, make([]byte, 199)...), 200), 0)
+	feed(p.receiver, packet.Build(nil, false, 97, 4, 0, 1001, nil, []byte{1}), 0)
+	feed(p.receiver, packet.Build(nil, false, 55, 4, 0, 1001, nil, []byte{1, 2, 3}), 0)
 	v.want(t)
 	if s := p.receiver.Stats(); s.RTXPadding != 2 || s.Recovered != 1 || s.Format != 1 {
 		t.Errorf("%+v", s)
@@ -167,7 +167,7 @@ func TestLearning(t *testing.T) {
 		if mid != "" {
 			exts = []packet.Ext{{ID: 1, Data: []byte(mid)}}
 		}
-		r.RTP(packet.Build(nil, false, pt, seq, 0, ssrc, exts, payload), 0)
+		feed(r, packet.Build(nil, false, pt, seq, 0, ssrc, exts, payload), 0)
 	}
 	send(10, 96, 1, "0", keyVP8())
 	send(11, 96, 2, "1", keyVP8())
@@ -200,7 +200,7 @@ func TestBindAgain(t *testing.T) {
 	}
 	v := view(track, 5000)
 	send := func(ssrc uint32, seq uint16) {
-		r.RTP(packet.Build(nil, false, 111, seq, 0, ssrc, []packet.Ext{{ID: 1, Data: []byte("0")}}, []byte{1}), 0)
+		feed(r, packet.Build(nil, false, 111, seq, 0, ssrc, []packet.Ext{{ID: 1, Data: []byte("0")}}, []byte{1}), 0)
 	}
 	old := bind()
 	send(8, 1)
@@ -222,7 +222,7 @@ func TestLearningIsBounded(t *testing.T) {
 	in := r.Bind(SectionConfig{MID: "0", Kind: codec.Audio, Formats: audioFormats(), Track: track})
 	v := view(track, 5000)
 	send := func(ssrc uint32, now int64) {
-		r.RTP(packet.Build(nil, false, 111, 1, 0, ssrc, nil, []byte{1}), now)
+		feed(r, packet.Build(nil, false, 111, 1, 0, ssrc, nil, []byte{1}), now)
 	}
 	for ssrc := range uint32(100) {
 		send(ssrc, 0)
@@ -256,11 +256,11 @@ func TestOnFirstMayCallBack(t *testing.T) {
 	})
 	v := view(track, 5000)
 	padding := packet.Build(nil, false, 111, 1, 0, 9, nil, nil)
-	r.RTP(padding, 0)
+	feed(r, padding, 0)
 	if in.ended.Load() {
 		t.Error("a packet without payload counts as the first")
 	}
-	r.RTP(packet.Build(nil, false, 111, 2, 0, 9, nil, []byte{1}), 0)
+	feed(r, packet.Build(nil, false, 111, 2, 0, 9, nil, []byte{1}), 0)
 	if !in.ended.Load() {
 		t.Error("OnFirst was not called")
 	}

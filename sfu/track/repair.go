@@ -3,6 +3,7 @@ package track
 import (
 	"github.com/pion/rtcp"
 
+	"lectern/sfu/egress"
 	"lectern/sfu/packet"
 )
 
@@ -46,7 +47,7 @@ func (l *lookups) take(now int64) bool {
 
 // repair sends again what a viewer lost (RFC 4585 section 6.2.1). What is not
 // in the cache has not come yet: it is forwarded when it does.
-func (sub *Subscription) repair(pairs []rtcp.NackPair, now int64) {
+func (sub *Subscription) repair(into *egress.Batch, pairs []rtcp.NackPair, now int64) {
 	s := sub.sender
 	s.repair.Lock()
 	defer s.repair.Unlock()
@@ -54,14 +55,14 @@ func (sub *Subscription) repair(pairs []rtcp.NackPair, now int64) {
 		s.parcel, s.raw = new(parcel), make([]byte, 0, maxPacket)
 	}
 	for i := range pairs {
-		pairs[i].Range(func(seq uint16) bool { return sub.repairOne(seq, now) })
+		pairs[i].Range(func(seq uint16) bool { return sub.repairOne(into, seq, now) })
 	}
 	s.parcel.source = nil // it may be the last to hold it
 }
 
 // repairOne sends one packet again. It reports false if no more can be sent.
 // Sender.repair is held.
-func (sub *Subscription) repairOne(seq uint16, now int64) bool {
+func (sub *Subscription) repairOne(into *egress.Batch, seq uint16, now int64) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	sub.stats.NACKed++
@@ -86,7 +87,7 @@ func (sub *Subscription) repairOne(seq uint16, now int64) bool {
 	if err != nil || !s.parcel.load(sub.source, raw, &h, now) {
 		return true
 	}
-	sub.resend(seq, now, s.parcel)
+	sub.resend(into, seq, now, s.parcel)
 	return true
 }
 
@@ -102,7 +103,7 @@ func (sub *Subscription) isRepeated(seq uint16, now int64) bool {
 
 // resend sends the parcel's packet again under its number: as RTX (RFC 4588) if
 // the viewer takes that, else as it was.
-func (sub *Subscription) resend(seq uint16, now int64, p *parcel) {
+func (sub *Subscription) resend(into *egress.Batch, seq uint16, now int64, p *parcel) {
 	r := sub.route(p)
 	_, ts, ok := sub.stream.Map(now, p.header.Sequence, p.header.Timestamp)
 	if !r.ok || !ok {
@@ -119,5 +120,5 @@ func (sub *Subscription) resend(seq uint16, now int64, p *parcel) {
 	}
 	sub.repaired[seq%rememberRepairs] = repaired{seq: seq, at: max(now, 1)}
 	sub.stats.Repaired++
-	sub.budget -= sub.send(p, out)
+	sub.budget -= sub.send(into, p, out)
 }

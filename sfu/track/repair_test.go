@@ -15,7 +15,7 @@ func (v *viewer) nack(t testing.TB, now int64, seqs ...uint16) {
 	t.Helper()
 	v.sender.RTCP(mustMarshal(t, &rtcp.TransportLayerNack{
 		MediaSSRC: v.sub.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(seqs),
-	}), now)
+	}), now, nil)
 }
 
 func TestRetransmission(t *testing.T) {
@@ -161,7 +161,7 @@ func TestLostUpstream(t *testing.T) {
 	v.want(t, 1000, 1002)
 	v.nack(t, 0, 1001)
 	v.want(t)
-	p.receiver.RTP(rtx(lost, 97, 1001, 9), 0)
+	feed(p.receiver, rtx(lost, 97, 1001, 9), 0)
 	if got := v.want(t, 1001)[0]; !bytes.Equal(got.payload, deltaVP8(2)) || got.PayloadType != 120 {
 		t.Errorf("sent %x", got.bytes)
 	}

@@ -141,7 +141,7 @@ func TestRoundTrip(t *testing.T) {
 		SSRC: 5000, LastSenderReport: uint32(sr.NTPTime >> 16), Delay: 1 << 14, // 250 ms
 		FractionLost: 3, TotalLost: 4, Jitter: 5,
 	}
-	v.sender.RTCP(mustMarshal(t, &rtcp.SenderReport{SSRC: 9, Reports: []rtcp.ReceptionReport{block}}), 290*ms)
+	v.sender.RTCP(mustMarshal(t, &rtcp.SenderReport{SSRC: 9, Reports: []rtcp.ReceptionReport{block}}), 290*ms, nil)
 	if s := v.sender.Stats(); s.RoundTrip != 30*ms {
 		t.Errorf("round trip %d µs", s.RoundTrip/1000)
 	}
@@ -150,9 +150,9 @@ func TestRoundTrip(t *testing.T) {
 	}
 	block.LastSenderReport++
 	unknown := rtcp.ReceptionReport{SSRC: 77}
-	v.sender.RTCP(mustMarshal(t, &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{unknown, block}}), 9000*ms)
-	v.sender.RTCP([]byte{1}, 0)
-	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: 5002}), 0)
+	v.sender.RTCP(mustMarshal(t, &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{unknown, block}}), 9000*ms, nil)
+	v.sender.RTCP([]byte{1}, 0, nil)
+	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: 5002}), 0, nil)
 	if s := v.sender.Stats(); s.RoundTrip != 30*ms || s.InvalidRTCP != 1 || s.UnknownSSRC != 1 || s.Subscriptions != 1 || s.Total.Packets != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -167,11 +167,11 @@ func TestOneRTCPForBoth(t *testing.T) {
 	b := mustMarshal(t,
 		&rtcp.SenderReport{SSRC: 1000, NTPTime: 1 << 40, Reports: []rtcp.ReceptionReport{{SSRC: 5000, TotalLost: 9}}},
 		&rtcp.PictureLossIndication{MediaSSRC: 5000})
-	RTCP(p.receiver, v.sender, b, 0)
-	RTCP(nil, v.sender, b, 0)
-	RTCP(p.receiver, nil, b, 0)
-	RTCP(nil, nil, b, 0)
-	RTCP(p.receiver, v.sender, b[:3], 0)
+	RTCP(p.receiver, v.sender, b, 0, nil)
+	RTCP(nil, v.sender, b, 0, nil)
+	RTCP(p.receiver, nil, b, 0, nil)
+	RTCP(nil, nil, b, 0, nil)
+	RTCP(p.receiver, v.sender, b[:3], 0, nil)
 	if s := p.receiver.Stats(); s.SenderReports != 2 {
 		t.Errorf("%+v", s)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/pion/rtcp"
 
 	"lectern/sfu/codec"
+	"lectern/sfu/egress"
 )
 
 const (
@@ -147,8 +148,9 @@ func (s *Sender) find(ssrc uint32) *Subscription {
 }
 
 // RTCP takes a compound packet from the viewer: requests for lost packets and
-// keyframes, and receiver reports, for which see Subscription.
-func (s *Sender) RTCP(b []byte, arrived int64) {
+// keyframes, and receiver reports, for which see Subscription. What is sent again
+// goes into the batch.
+func (s *Sender) RTCP(b []byte, arrived int64, into *egress.Batch) {
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil {
 		s.mu.Lock()
@@ -156,36 +158,36 @@ func (s *Sender) RTCP(b []byte, arrived int64) {
 		s.mu.Unlock()
 		return
 	}
-	s.handle(packets, arrived)
+	s.handle(packets, arrived, into)
 }
 
 // RTCP gives a compound packet to both halves of one connector, and parses it
 // once. Either may be nil.
-func RTCP(r *Receiver, s *Sender, b []byte, arrived int64) {
+func RTCP(r *Receiver, s *Sender, b []byte, arrived int64, into *egress.Batch) {
 	switch {
 	case s == nil && r == nil:
 	case s == nil:
 		r.RTCP(b, arrived)
 	case r == nil:
-		s.RTCP(b, arrived)
+		s.RTCP(b, arrived, into)
 	default:
 		packets, err := rtcp.Unmarshal(b)
 		if err != nil {
-			s.RTCP(b, arrived) // counts it
+			s.RTCP(b, arrived, into) // counts it
 			return
 		}
 		r.handle(packets, arrived)
-		s.handle(packets, arrived)
+		s.handle(packets, arrived, into)
 	}
 }
 
 // handle is RTCP with what it parsed.
-func (s *Sender) handle(packets []rtcp.Packet, arrived int64) {
+func (s *Sender) handle(packets []rtcp.Packet, arrived int64, into *egress.Batch) {
 	for _, p := range packets {
 		switch p := p.(type) {
 		case *rtcp.TransportLayerNack:
 			if sub := s.find(p.MediaSSRC); sub != nil {
-				sub.repair(p.Nacks, arrived)
+				sub.repair(into, p.Nacks, arrived)
 			}
 		case *rtcp.PictureLossIndication:
 			s.wantKeyframe(p.MediaSSRC, arrived)

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"lectern/sfu/egress"
 	"lectern/sfu/red"
 	"lectern/sfu/rewrite"
 )
@@ -134,9 +135,8 @@ func (sub *Subscription) setExtensions(ids Extensions) {
 	sub.ids = ids
 }
 
-// forward sends a packet to the viewer, or not. It is called by the track, which
-// holds its lock.
-func (sub *Subscription) forward(p *parcel) {
+// forward sends a burst of packets to the viewer, or not.
+func (sub *Subscription) forward(list []*parcel, into *egress.Batch) {
 	if !sub.flowing.Load() {
 		return
 	}
@@ -145,8 +145,15 @@ func (sub *Subscription) forward(p *parcel) {
 	if !sub.flowing.Load() {
 		return
 	}
+	for _, p := range list {
+		sub.pass(p, into)
+	}
+}
+
+// pass sends one packet to the viewer, or not; sub.mu is held.
+func (sub *Subscription) pass(p *parcel, into *egress.Batch) {
 	if p.size == 0 {
-		sub.skip(p)
+		sub.skip(p, into)
 		return
 	}
 	r := sub.route(p)
@@ -166,7 +173,7 @@ func (sub *Subscription) forward(p *parcel) {
 		return
 	}
 	sub.format = p.format
-	n := sub.send(p, outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: ts, ssrc: sub.ssrc})
+	n := sub.send(into, p, outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: ts, ssrc: sub.ssrc})
 	sub.budget = min(sub.budget+n/budgetShare, maxBudget)
 }
 
@@ -204,7 +211,7 @@ func (sub *Subscription) drop(p *parcel) {
 
 // skip leaves out a packet without payload. If it came so late that the viewer
 // has seen the gap, it gets it, lest it asks for ever.
-func (sub *Subscription) skip(p *parcel) {
+func (sub *Subscription) skip(p *parcel, into *egress.Batch) {
 	sub.stats.DroppedPadding++
 	if sub.source != p.source || !sub.stream.Drop(p.header.Sequence) {
 		return
@@ -212,18 +219,23 @@ func (sub *Subscription) skip(p *parcel) {
 	r := sub.route(p)
 	seq, ts, ok := sub.stream.Map(p.now, p.header.Sequence, p.header.Timestamp)
 	if ok && r.ok {
-		sub.send(p, outgoing{pt: r.pt, seq: seq, ts: ts, ssrc: sub.ssrc})
+		sub.send(into, p, outgoing{pt: r.pt, seq: seq, ts: ts, ssrc: sub.ssrc})
 	}
 }
 
 // send writes a packet and counts it. It tells the size of what was sent.
-func (sub *Subscription) send(p *parcel, out outgoing) int {
-	b, ok := p.write(sub, out)
-	if !ok {
+func (sub *Subscription) send(into *egress.Batch, p *parcel, out outgoing) int {
+	slot := sub.sender.sink.Reserve(into, headroom+p.size)
+	if slot == nil {
+		sub.stats.DroppedSink++
+		return 0
+	}
+	b := p.build(slot, sub, out)
+	if len(b) == 0 {
 		sub.stats.DroppedFormat++
 		return 0
 	}
-	if !sub.sender.sink.WriteRTP(b) {
+	if !sub.sender.sink.Seal(into, b) {
 		sub.stats.DroppedSink++
 		return 0
 	}

@@ -38,7 +38,7 @@ func TestInputMoves(t *testing.T) {
 	old.frame(80*ms, keyVP8())
 	moved.frame(83*ms, deltaVP8())
 	v.want(t, 1003)
-	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: 5000}), 400*ms)
+	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: 5000}), 400*ms, nil)
 	if plis := takeRTCP[*rtcp.PictureLossIndication](t, moved.wire); len(plis) != 1 {
 		t.Errorf("%d keyframe requests at the new source", len(plis))
 	}
@@ -56,7 +56,7 @@ func TestDeviceSwitch(t *testing.T) {
 	late := p.make([]byte{2})
 	p.ssrc, p.seq, p.ts = 3000, 40000, 7
 	p.send(20*ms, []byte{3})
-	p.receiver.RTP(late, 21*ms)
+	feed(p.receiver, late, 21*ms)
 	p.send(40*ms, []byte{4})
 	got := v.want(t, 1000, 1001, 1002)
 	if d := got[1].Timestamp - got[0].Timestamp; d != 960 {
@@ -126,7 +126,7 @@ func TestSilentSource(t *testing.T) {
 	v.want(t, 1005)
 	old.plis()
 	later.plis()
-	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: 5000}), 6000*ms)
+	v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: 5000}), 6000*ms, nil)
 	if a, b := old.plis(), later.plis(); a != 0 || b != 1 {
 		t.Errorf("%d requests to the old source, %d to the current one", a, b)
 	}

@@ -17,31 +17,35 @@ const staleAfter = 2 * second
 // publisher's connector or device changes, subscriptions see one stream go on.
 type Track struct {
 	kind      codec.Kind
+	fan       *Fanout // nil: all on the reader
 	ranks     atomic.Uint64
 	keyframes keyframes
-	playing   atomic.Pointer[codec.Codec] // of what was forwarded last
+	playing   atomic.Pointer[codec.Codec] // of what was laid by last
 
 	// subscriptions is replaced, never changed.
 	subscriptions atomic.Pointer[[]*Subscription]
 	changing      sync.Mutex // held to replace it
+
+	// flushing is held while a burst goes out, and while an input ends.
+	flushing sync.Mutex
+	spare    []*parcel // guarded by flushing: memory for the next burst
+	split    sync.WaitGroup
 
 	mu sync.Mutex
 	// Guarded by mu.
 	closed    bool
 	current   *source // what is forwarded; nil: nothing
 	aimed     *source // what keyframes are asked of: current, or what is to follow it
-	format    int     // of current, the one forwarded last; -1: none
-	parcel    parcel
+	format    int     // of current, the one laid by last; -1: none
+	pending   []*parcel
+	since     int64  // when the first of pending came
+	complete  bool   // nothing is to be waited for
 	ignored   uint64 // packets of sources that are not current
 	malformed uint64
 }
 
 // New makes a track without inputs and subscriptions.
-func New(kind codec.Kind) *Track {
-	t := &Track{kind: kind}
-	t.subscriptions.Store(new([]*Subscription))
-	return t
-}
+func New(kind codec.Kind) *Track { return (*Fanout)(nil).New(kind) }
 
 // Kind is what the track carries.
 func (t *Track) Kind() codec.Kind { return t.kind }
@@ -72,6 +76,10 @@ func (t *Track) Close() {
 		t.current.cache.Release()
 		t.current = nil
 	}
+	for _, p := range t.pending {
+		p.free()
+	}
+	t.pending = nil
 	t.mu.Unlock()
 	t.keyframes.close()
 }
@@ -81,27 +89,29 @@ func (t *Track) newSource(in *Input, ssrc uint32) *source {
 	return &source{input: in, ssrc: ssrc, rank: t.ranks.Add(1)}
 }
 
-// forward gives a packet to the subscriptions. It is called by the reader of
-// the source's connector.
-func (t *Track) forward(src *source, b []byte, h *packet.Header, now int64) {
+// take lays a packet by for the subscriptions. It is called by the reader of the
+// source's connector. It reports whether something waits for flush.
+func (t *Track) take(src *source, b []byte, h *packet.Header, now int64, recovered bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.keyframes.advance(now)
 	if t.closed || src.input.ended.Load() {
-		return
+		return false
 	}
-	p := &t.parcel
 	if t.isBehind(src, now) {
 		t.ignored++
-		return
+		return false
 	}
+	p := parcels.Get().(*parcel)
 	if !p.load(src, b, h, now) {
 		t.malformed++
-		return
+		p.free()
+		return false
 	}
 	if src != t.current {
-		if !t.takeOver(src) {
-			return
+		if !t.takeOver(p) {
+			p.free()
+			return false
 		}
 	} else if t.aimed != src && (t.aimed == nil || t.aimed.rank < src.rank) {
 		t.aim(src)
@@ -109,15 +119,18 @@ func (t *Track) forward(src *source, b []byte, h *packet.Header, now int64) {
 	src.last = now
 	if p.size > 0 {
 		src.cache.Put(now, h.Sequence, b)
-		t.notePlaying()
+		t.notePlaying(p)
 	}
 	if p.keyframe && t.kind == codec.Video {
 		t.keyframes.came()
 	}
-	for _, sub := range *t.subscriptions.Load() {
-		sub.forward(p)
+	if len(t.pending) == 0 {
+		t.since = now
 	}
+	t.pending = append(t.pending, p)
+	t.complete = t.complete || h.Marker || recovered || t.kind == codec.Audio || len(t.pending) >= maxGather
 	t.keyframes.send()
+	return true
 }
 
 // isBehind tells whether a source has been superseded by one that is alive.
@@ -126,15 +139,16 @@ func (t *Track) isBehind(src *source, now int64) bool {
 	return cur != nil && src.rank < cur.rank && now-cur.last < staleAfter
 }
 
-// takeOver makes the parcel's source the current one if it can begin here.
-func (t *Track) takeOver(src *source) bool {
+// takeOver makes a parcel's source the current one if it can begin here.
+func (t *Track) takeOver(p *parcel) bool {
+	src := p.source
 	// That a source comes here that is behind the one asked so far means that
 	// the latter is current, and silent.
 	if t.aimed == nil || t.aimed.rank < src.rank || t.aimed == t.current {
 		t.aim(src)
 	}
-	if !t.parcel.keyframe {
-		if t.kind == codec.Video && t.parcel.size > 0 && t.aimed == src {
+	if !p.keyframe {
+		if t.kind == codec.Video && p.size > 0 && t.aimed == src {
 			t.keyframes.await(src)
 		}
 		return false
@@ -157,8 +171,7 @@ func (t *Track) aim(src *source) {
 }
 
 // notePlaying keeps Codec up to date.
-func (t *Track) notePlaying() {
-	p := &t.parcel
+func (t *Track) notePlaying(p *parcel) {
 	f := &p.source.input.formats.list[p.format]
 	if t.format == p.format {
 		return
@@ -174,6 +187,8 @@ func (t *Track) notePlaying() {
 
 // detach is told that an input has ended.
 func (t *Track) detach(in *Input) {
+	t.flushing.Lock()
+	defer t.flushing.Unlock()
 	t.mu.Lock()
 	if t.current != nil && t.current.input == in {
 		t.current.cache.Release()
@@ -183,9 +198,13 @@ func (t *Track) detach(in *Input) {
 		t.aimed = nil
 		t.keyframes.aim(nil)
 	}
-	if s := t.parcel.source; s != nil && s.input == in {
-		t.parcel.source = nil
-	}
+	t.pending = slices.DeleteFunc(t.pending, func(p *parcel) bool {
+		ends := p.source.input == in
+		if ends {
+			p.free()
+		}
+		return ends
+	})
 	for _, sub := range *t.subscriptions.Load() {
 		sub.lose(in)
 	}

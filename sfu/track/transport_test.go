@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtcp"
 
 	"lectern/sfu/codec"
+	"lectern/sfu/egress"
 	"lectern/sfu/packet"
 	"lectern/sfu/track"
 	"lectern/sfu/transport"
@@ -21,7 +22,9 @@ type end struct {
 	on        *transport.Endpoint
 	connected chan struct{}
 	once      sync.Once
-	rtp, rtcp func(packet []byte, arrived int64)
+	rtp       func(packet []byte, arrived int64)
+	rtcp      func(packet []byte, arrived int64, into *egress.Batch)
+	flush     func(into *egress.Batch, now int64) (held bool, until int64)
 }
 
 func (e *end) StateChanged(s transport.State) {
@@ -29,27 +32,36 @@ func (e *end) StateChanged(s transport.State) {
 		e.once.Do(func() { close(e.connected) })
 	}
 }
-func (e *end) RTP(b []byte, arrived int64)  { e.rtp(b, arrived) }
-func (e *end) RTCP(b []byte, arrived int64) { e.rtcp(b, arrived) }
-func (e *end) Open(*transport.Channel)      {}
-func (e *end) Message([]byte, bool)         {}
-func (e *end) Shut()                        {}
+func (e *end) RTP(b []byte, arrived int64)                      { e.rtp(b, arrived) }
+func (e *end) RTCP(b []byte, arrived int64, into *egress.Batch) { e.rtcp(b, arrived, into) }
+func (e *end) Flush(into *egress.Batch, now int64) (held bool, until int64) {
+	return e.flush(into, now)
+}
+func (e *end) Open(*transport.Channel) {}
+func (e *end) Message([]byte, bool)    {}
+func (e *end) Shut()                   {}
 
-func newEnd(t *testing.T) *end {
+func listen(t *testing.T) *transport.Endpoint {
 	t.Helper()
-	ignore := func([]byte, int64) {}
-	e := &end{connected: make(chan struct{}), rtp: ignore, rtcp: ignore}
+	on, err := transport.Listen(transport.Config{Listen: netip.MustParseAddr("127.0.0.1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = on.Close() })
+	return on
+}
+
+func newEnd(t *testing.T, on *transport.Endpoint) *end {
+	t.Helper()
+	e := &end{
+		connected: make(chan struct{}), on: on, rtp: func([]byte, int64) {}, rtcp: func([]byte, int64, *egress.Batch) {},
+		flush: func(*egress.Batch, int64) (bool, int64) { return false, 0 },
+	}
 	var err error
-	if e.on, err = transport.Listen(transport.Config{Listen: netip.MustParseAddr("127.0.0.1")}); err != nil {
+	if e.conn, err = on.New(e); err != nil {
 		t.Fatal(err)
 	}
-	if e.conn, err = e.on.New(e); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		e.conn.Close()
-		_ = e.on.Close()
-	})
+	t.Cleanup(e.conn.Close)
 	return e
 }
 
@@ -122,7 +134,7 @@ func (c *camera) send(ts uint32) {
 	c.conn.WriteRTP(b)
 }
 
-func (c *camera) feedback(b []byte, _ int64) {
+func (c *camera) feedback(b []byte, _ int64, _ *egress.Batch) {
 	list, _ := rtcp.Unmarshal(b)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -229,7 +241,8 @@ func tick(r *track.Receiver, s *track.Sender) (stop func()) {
 // TestOverTransports sends video from one client through the SFU to another one
 // over real connections that lose packets on both ways. All of it arrives.
 func TestOverTransports(t *testing.T) {
-	from, up, down, to := newEnd(t), newEnd(t), newEnd(t), newEnd(t)
+	server := listen(t)
+	from, up, down, to := newEnd(t, listen(t)), newEnd(t, server), newEnd(t, server), newEnd(t, listen(t))
 	vp8 := codec.Preferred()[0]
 	video := track.New(codec.Video)
 	receiver, sender := track.NewReceiver(up.conn), track.NewSender(down.conn)
@@ -244,7 +257,7 @@ func TestOverTransports(t *testing.T) {
 
 	c := &camera{conn: from.conn, sent: map[uint16][]byte{}}
 	s := &screen{t: t, conn: to.conn, all: make(chan struct{}), got: map[uint16]uint16{}, seen: map[uint16]bool{}}
-	from.rtcp, to.rtp, down.rtcp = c.feedback, s.take, sender.RTCP
+	from.rtcp, to.rtp, down.rtcp, up.flush = c.feedback, s.take, sender.RTCP, receiver.Flush
 	had := make(chan struct{}, packets)
 	count := 0
 	up.rtp = func(b []byte, arrived int64) {
@@ -255,7 +268,7 @@ func TestOverTransports(t *testing.T) {
 			}
 		}
 		if count++; count%10 != 9 { // else lost on the way
-			receiver.RTP(b, arrived)
+			receiver.Take(b, arrived)
 		}
 	}
 	connect(t, up, from)

@@ -9,6 +9,7 @@ import (
 	"github.com/pion/rtcp"
 
 	"lectern/sfu/codec"
+	"lectern/sfu/egress"
 	"lectern/sfu/packet"
 )
 
@@ -20,7 +21,17 @@ type wire struct {
 	refuses   bool
 }
 
-func (w *wire) WriteRTP(b []byte) bool {
+// feed has a receiver take a packet and send on all that waits.
+func feed(r *Receiver, b []byte, now int64) {
+	r.Take(b, now)
+	r.Flush(nil, now+gatherTime)
+}
+
+func (w *wire) Reserve(_ *egress.Batch, size int) []byte { return make([]byte, size) }
+func (w *wire) Begin() *egress.Batch                     { return nil }
+func (w *wire) End(*egress.Batch)                        {}
+
+func (w *wire) Seal(_ *egress.Batch, b []byte) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.refuses {
@@ -137,7 +148,7 @@ func (p *publisher) make(payload []byte) []byte {
 }
 
 // send sends the next packet.
-func (p *publisher) send(now int64, payload []byte) { p.receiver.RTP(p.make(payload), now) }
+func (p *publisher) send(now int64, payload []byte) { feed(p.receiver, p.make(payload), now) }
 
 // frame sends the first packet of the next video frame, 1/30 s later.
 func (p *publisher) frame(now int64, payload []byte) {

@@ -69,7 +69,7 @@ func (c *agentConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	}
 	success := len(b) > 1 && b[0] == 1 && b[1] == 1
 	c.mux.expect(c.route, to, success)
-	return c.mux.socket.WriteToAddrPort(b, to)
+	return c.mux.socket.Send(b, to)
 }
 
 // ReadFrom is ReadFromAddrPort in the terms of net.PacketConn.

@@ -8,17 +8,20 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"lectern/sfu/egress"
 )
 
 // bystander is a handler that keeps nothing.
 type bystander struct{ states chan State }
 
-func (b bystander) StateChanged(s State) { b.states <- s }
-func (bystander) RTP([]byte, int64)      {}
-func (bystander) RTCP([]byte, int64)     {}
-func (b bystander) Open(*Channel)        { b.states <- channelOpen }
-func (bystander) Message([]byte, bool)   {}
-func (bystander) Shut()                  {}
+func (b bystander) StateChanged(s State)                              { b.states <- s }
+func (bystander) RTP([]byte, int64)                                   {}
+func (bystander) RTCP([]byte, int64, *egress.Batch)                   {}
+func (bystander) Flush(*egress.Batch, int64) (held bool, until int64) { return false, 0 }
+func (b bystander) Open(*Channel)                                     { b.states <- channelOpen }
+func (bystander) Message([]byte, bool)                                {}
+func (bystander) Shut()                                               {}
 
 const channelOpen State = 99
 

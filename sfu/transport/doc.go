@@ -6,11 +6,11 @@
 // It stands on pion's ice, dtls, srtp and sctp and not on
 // webrtc.PeerConnection, because the SFU writes its own descriptions (a
 // direction is what the SFU says, not what a transceiver allows) and owns the
-// path of a packet. What comes from the socket is handed once from the mux to
-// the transport's reader, decrypted in place and given to the Handler; what
-// goes out is encrypted into a buffer of the connection and written to the
-// socket. The ICE agent sees neither: it finds out where the client is, and
-// that is all.
+// path of a packet. What comes from the socket is decrypted in place and given to
+// the Handler by the goroutine that reads the port, many packets with one system
+// call; what goes out is built in a batch (sfu/egress), encrypted there in place,
+// and sent with all else that came of what was read together. The ICE agent sees
+// neither: it finds out where the client is, and that is all.
 //
 // How a connection is used:
 //
@@ -25,9 +25,9 @@
 // two with the same source address and port cannot be told apart.
 //
 // Goroutines, besides pion's (nine with a data channel, six without, one more
-// with IPv6): the endpoint's reader of the port; and of each transport its
-// reader, which calls Handler.RTP and RTCP, and its runner, which does the
-// handshakes and then reads the data channel. Close ends and waits for them.
+// with IPv6): the endpoint's reader of the port, which calls Handler.RTP, RTCP and
+// Flush; and of each transport its runner, which does the handshakes and then
+// reads the data channel. Close ends it and waits until the reader is out.
 // A transport with a channel costs some 150 KiB in all, one without 100 KiB.
 //
 // SRTP is AES-128-GCM first: it costs a fifth of AES-CM with SHA-1 here.

@@ -17,11 +17,14 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/logging"
 	"github.com/pion/transport/v5/stdnet"
+
+	"lectern/sfu/egress"
 )
 
 // Config says where media comes in. The zero value is an ephemeral port on all
@@ -54,6 +57,7 @@ const socketBuffer = 4 << 20
 // transports. Its methods may be called concurrently.
 type Endpoint struct {
 	mux         *mux
+	batches     sync.Pool      // of *egress.Batch, for what does not belong to a burst
 	advertised  []netip.Addr   // most useful first
 	bases       []*net.UDPAddr // what ICE agents have as candidates
 	net         *stdnet.Net    // shared by the agents, which would each list the interfaces
@@ -107,6 +111,7 @@ func Listen(c Config) (*Endpoint, error) {
 		}
 	}
 	e.bases = bases(e.advertised, at.Port())
+	e.batches.New = func() any { return s.NewBatch() }
 	e.mux = newMux(s, at.Port())
 	return e, nil
 }
@@ -118,7 +123,7 @@ func open(c Config) (socket, netip.AddrPort, error) {
 		if !ok {
 			return nil, netip.AddrPort{}, fmt.Errorf("transport: a connection at %T cannot carry media", c.Conn.LocalAddr())
 		}
-		return packetConn{c.Conn}, at.AddrPort(), nil
+		return egress.WrapConn(c.Conn), at.AddrPort(), nil
 	}
 	bind := &net.UDPAddr{Port: c.Port}
 	if c.Listen.IsValid() {
@@ -130,7 +135,7 @@ func open(c Config) (socket, netip.AddrPort, error) {
 	}
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
-	return udpConn{conn}, conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
+	return egress.Wrap(conn), conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
 }
 
 // Close closes the port. Transports that are still open fail.
@@ -150,6 +155,9 @@ func (e *Endpoint) Addresses() []netip.Addr { return slices.Clone(e.advertised) 
 // Fingerprint is the SHA-256 of the certificate as SDP writes it (RFC 8122
 // section 5).
 func (e *Endpoint) Fingerprint() string { return e.fingerprint }
+
+// NewBatch makes a batch for a goroutine that sends bursts.
+func (e *Endpoint) NewBatch() *egress.Batch { return e.mux.socket.NewBatch() }
 
 // Dropped is how many packets came faster than they were taken, ever.
 func (e *Endpoint) Dropped() uint64 { return e.mux.dropped.Load() }
@@ -205,34 +213,4 @@ type quiet struct{}
 
 func (quiet) NewLogger(string) logging.LeveledLogger {
 	return logging.NewDefaultLeveledLoggerForScope("", logging.LogLevelDisabled, io.Discard)
-}
-
-// udpConn is the system's socket. Reading and writing allocate nothing.
-type udpConn struct{ *net.UDPConn }
-
-func (c udpConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	return c.ReadFromUDPAddrPort(b)
-}
-
-func (c udpConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	return c.WriteToUDPAddrPort(b, to)
-}
-
-// packetConn is any other.
-type packetConn struct{ net.PacketConn }
-
-func (c packetConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	n, from, err := c.ReadFrom(b)
-	if err != nil {
-		return 0, netip.AddrPort{}, err
-	}
-	at, ok := from.(*net.UDPAddr)
-	if !ok {
-		return 0, netip.AddrPort{}, fmt.Errorf("transport: a packet from a %T", from)
-	}
-	return n, at.AddrPort(), nil
-}
-
-func (c packetConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	return c.WriteTo(b, net.UDPAddrFromAddrPort(to))
 }

@@ -5,16 +5,19 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"lectern/sfu/egress"
 )
 
 // Sizes of what waits. A full queue drops: media is lost, as on a full link,
 // and everything else is sent again.
 const (
-	mediaQueue  = 256 // SRTP packets of one client
-	checksQueue = 32  // STUN messages of one ICE agent and address family
+	checksQueue = 32 // STUN messages of one ICE agent and address family
 	// secureQueue is for DTLS packets of one client, and a little more than
 	// what SCTP may have under way to us: its window is 1 MiB.
 	secureQueue = 1024
@@ -28,11 +31,15 @@ const stunHeader = 20 // bytes (RFC 8489 section 5)
 // readPause is the time between two failures to read.
 const readPause = 5 * time.Millisecond
 
-// socket is the shared port. *net.UDPConn fits, and so does anything that takes
-// and gives UDP packets.
+// readAtOnce is how many packets are read with one system call.
+const readAtOnce = 32
+
+// socket is the shared port: an *egress.Socket.
 type socket interface {
-	ReadFromAddrPort([]byte) (int, netip.AddrPort, error)
-	WriteToAddrPort([]byte, netip.AddrPort) (int, error)
+	Receive([]egress.Datagram) (int, error)
+	SetReadDeadline(time.Time) error
+	Send([]byte, netip.AddrPort) (int, error)
+	NewBatch() *egress.Batch
 	Close() error
 }
 
@@ -54,7 +61,10 @@ func (p *packet) free() { packets.Put(p) }
 // the agent before it.
 //
 // A STUN request is for the agent whose ufrag it names (RFC 8445 section
-// 7.2.2). All else is for the client that proved to be at that address.
+// 7.2.2). All else is for the client that proved to be at that address. Checks
+// and DTLS are queued for the client's goroutines; media is dealt with at once,
+// on the goroutine that reads, and what comes of all packets that were read
+// together is sent together.
 type mux struct {
 	socket  socket
 	port    uint16
@@ -68,20 +78,45 @@ type mux struct {
 	agents  map[string]*route // by local ufrag
 	sources map[netip.AddrPort]*route
 	born    uint64 // routes until now
+
+	// Owned by the reader.
+	list    [readAtOnce]egress.Datagram
+	packets [readAtOnce]*packet // the memory of list
+	batch   *egress.Batch
+	flushed []*client // with media that was not flushed yet, or not all of it
+	held    bool      // of one of them, until due
+	due     int64
 }
 
 // client is a transport as the mux sees it.
 type client struct {
-	media  chan *packet // SRTP and SRTCP
 	secure chan *packet // DTLS
+	media  mediaTaker
+
+	// using is held by the reader while it gives media. Media comes no more once
+	// stopped is set.
+	using   sync.Mutex
+	stopped bool
 
 	// Guarded by mux.mu.
 	routes []*route
 	gone   bool
 }
 
-func newClient() *client {
-	return &client{media: make(chan *packet, mediaQueue), secure: make(chan *packet, secureQueue)}
+// mediaTaker takes SRTP and SRTCP. It is called by one goroutine at a time.
+type mediaTaker interface {
+	// takeMedia takes a packet, which it may change, valid during the call. It
+	// reports whether flush is to be called after the last one.
+	takeMedia(packet []byte, now int64, into *egress.Batch) bool
+	// flush sends what came of it. Part may be held back: then it is called
+	// again at the time given.
+	flush(into *egress.Batch, now int64) (held bool, until int64)
+	// lostPort says that there will be nothing any more.
+	lostPort()
+}
+
+func newClient(media mediaTaker) *client {
+	return &client{media: media, secure: make(chan *packet, secureQueue)}
 }
 
 // route leads to one ICE agent.
@@ -100,6 +135,7 @@ func newMux(s socket, port uint16) *mux {
 		socket: s, port: port, closed: make(chan struct{}), ended: make(chan struct{}),
 		agents: make(map[string]*route), sources: make(map[netip.AddrPort]*route),
 	}
+	m.batch = s.NewBatch()
 	go m.read()
 	return m
 }
@@ -128,27 +164,114 @@ func (m *mux) isClosed() bool {
 // read is the mux's goroutine.
 func (m *mux) read() {
 	defer close(m.ended)
-	p := packets.Get().(*packet)
-	defer func() { p.free() }()
+	defer m.tellAll()
+	for i := range m.packets {
+		m.packets[i] = packets.Get().(*packet)
+	}
+	defer func() {
+		for _, p := range m.packets {
+			p.free()
+		}
+	}()
+	armed := false
 	for {
-		n, from, err := m.socket.ReadFromAddrPort(p.buffer[:])
-		if err != nil {
-			if m.isClosed() || errors.Is(err, net.ErrClosed) {
+		for i, p := range m.packets {
+			m.list[i].Data = p.buffer[:]
+		}
+		if m.held || armed {
+			m.arm()
+			armed = m.held
+		}
+		n, err := m.socket.Receive(m.list[:])
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			if !m.survives(err) {
 				return
 			}
-			// Such as a client's port unreachable, on some systems. Should it
-			// last, the pause keeps it from costing a core.
-			select {
-			case <-m.closed:
-				return
-			case <-time.After(readPause):
-			}
+			n = 0
+		}
+		m.takeAll(n, Now())
+	}
+}
+
+// arm has reading end when what is held back is due.
+func (m *mux) arm() {
+	var at time.Time
+	if m.held {
+		at = epoch.Add(time.Duration(m.due))
+	}
+	_ = m.socket.SetReadDeadline(at)
+}
+
+// survives reports whether reading goes on after an error: such as a client's
+// port unreachable, on some systems. Should it last, the pause keeps it from
+// costing a core.
+func (m *mux) survives(err error) bool {
+	if m.isClosed() || errors.Is(err, net.ErrClosed) {
+		return false
+	}
+	select {
+	case <-m.closed:
+		return false
+	case <-time.After(readPause):
+		return true
+	}
+}
+
+// takeAll deals with the packets that were read together.
+func (m *mux) takeAll(n int, now int64) {
+	for i := range n {
+		p := m.packets[i]
+		p.data, p.from = m.list[i].Data, unmapped(m.list[i].From)
+		if m.take(p, now) {
+			m.packets[i] = packets.Get().(*packet)
+		}
+	}
+	m.held = false
+	kept := m.flushed[:0]
+	for _, c := range m.flushed {
+		held, until := c.flush(m.batch, now)
+		if !held {
 			continue
 		}
-		p.data, p.from = p.buffer[:n], unmapped(from)
-		if m.take(p) {
-			p = packets.Get().(*packet)
+		kept = append(kept, c)
+		if !m.held || until < m.due {
+			m.held, m.due = true, until
 		}
+	}
+	clear(m.flushed[len(kept):])
+	m.flushed = kept
+	m.batch.Flush()
+}
+
+// flush sends what came of a client's packets.
+func (c *client) flush(into *egress.Batch, now int64) (held bool, until int64) {
+	c.using.Lock()
+	defer c.using.Unlock()
+	if c.stopped {
+		return false, 0
+	}
+	return c.media.flush(into, now)
+}
+
+// takeMedia gives a packet to its client.
+func (m *mux) takeMedia(c *client, p *packet, now int64) {
+	c.using.Lock()
+	again := !c.stopped && c.media.takeMedia(p.data, now, m.batch)
+	c.using.Unlock()
+	if again && !slices.Contains(m.flushed, c) {
+		m.flushed = append(m.flushed, c)
+	}
+}
+
+// tellAll says to all transports that the port is gone.
+func (m *mux) tellAll() {
+	if !m.isClosed() {
+		m.once.Do(func() { close(m.closed) })
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, r := range m.agents {
+		go r.client.media.lostPort() // which takes locks that may be held while ours is waited for
 	}
 }
 
@@ -158,7 +281,7 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 
 // take reports whether it kept the packet. It tells the kinds apart by their
 // first byte (RFC 7983 section 7).
-func (m *mux) take(p *packet) bool {
+func (m *mux) take(p *packet, now int64) bool {
 	if len(p.data) == 0 {
 		return false
 	}
@@ -175,7 +298,7 @@ func (m *mux) take(p *packet) bool {
 	case first >= 20 && first <= 63:
 		return m.queue(r.client.secure, p)
 	case first >= 128 && first <= 191:
-		return m.queue(r.client.media, p)
+		m.takeMedia(r.client, p, now)
 	}
 	return false
 }
@@ -336,8 +459,11 @@ func (m *mux) drop(r *route) {
 	r.sources = nil
 }
 
-// forget ends the way to a client.
+// forget ends the way to a client; it is given no media once it has returned.
 func (m *mux) forget(c *client) {
+	c.using.Lock()
+	c.stopped = true
+	c.using.Unlock()
 	m.mu.Lock()
 	c.gone = true
 	for _, r := range c.routes {
@@ -347,8 +473,6 @@ func (m *mux) forget(c *client) {
 	m.mu.Unlock()
 	for {
 		select {
-		case p := <-c.media:
-			p.free()
 		case p := <-c.secure:
 			p.free()
 		default:

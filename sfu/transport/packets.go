@@ -3,6 +3,8 @@ package transport
 import (
 	"errors"
 	"time"
+
+	"lectern/sfu/egress"
 )
 
 // maxPacket is the largest UDP payload that is read or written, in bytes.
@@ -16,61 +18,86 @@ func Now() int64 { return int64(time.Since(epoch)) }
 
 var errNoPort = errors.New("transport: the endpoint is closed")
 
-// read is the reader's goroutine.
-func (t *Transport) read() {
-	defer t.running.Done()
-	for {
-		select {
-		case p := <-t.client.media:
-			t.takeMedia(p.data)
-			p.free()
-		case <-t.closing.Done():
-			return
-		case <-t.endpoint.mux.closed:
-			t.fail(errNoPort)
-			return
-		}
-	}
-}
+// sealing is how many bytes encryption adds at most: an authentication tag.
+const sealing = 16
 
 // takeMedia decrypts a packet in place and hands it over. What cannot be
 // decrypted is somebody else's, or a replay.
-func (t *Transport) takeMedia(packet []byte) {
+func (t *Transport) takeMedia(packet []byte, now int64, into *egress.Batch) bool {
 	c := t.secured.Load()
 	if c == nil || len(packet) < 4 {
-		return // before the handshake is done; it is the client that was early
+		return false // before the handshake is done; it is the client that was early
 	}
-	now := Now()
 	if packet[1] >= 192 && packet[1] <= 223 { // RTCP (RFC 5761 section 4)
 		if plain, err := c.in.DecryptRTCP(packet, packet, nil); err == nil {
-			t.handler.RTCP(plain, now)
+			t.handler.RTCP(plain, now, into)
 		}
-		return
+		return false
 	}
-	if plain, err := c.in.DecryptRTP(packet, packet, &c.inHeader); err == nil {
+	plain, err := c.in.DecryptRTP(packet, packet, &c.inHeader)
+	if err == nil {
 		t.handler.RTP(plain, now)
 	}
-}
-
-// WriteRTP encrypts and sends one packet of at most 1,400 bytes. packet is not
-// changed and not kept. It reports false if the connection is not ready or the
-// kernel refuses; media does not wait for anything.
-func (t *Transport) WriteRTP(packet []byte) bool {
-	c, to := t.secured.Load(), t.to.Load()
-	if c == nil || to == nil {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	sealed, err := c.out.EncryptRTP(c.scratch, packet, &c.outHeader)
-	if err != nil {
-		return false
-	}
-	_, err = t.endpoint.mux.socket.WriteToAddrPort(sealed, *to)
 	return err == nil
 }
 
-// WriteRTCP encrypts and sends one compound packet, as WriteRTP does.
+func (t *Transport) flush(into *egress.Batch, now int64) (held bool, until int64) {
+	return t.handler.Flush(into, now)
+}
+
+func (t *Transport) lostPort() { t.fail(errNoPort) }
+
+// Reserve gives room for one RTP packet of at most size bytes, and at most
+// 1,400, in a batch of the endpoint's; nil if the connection is not ready. It is
+// valid until Seal, or the next Reserve of the batch.
+func (t *Transport) Reserve(into *egress.Batch, size int) []byte {
+	to := t.to.Load()
+	if to == nil || t.secured.Load() == nil {
+		return nil
+	}
+	return into.Reserve(*to, size+sealing)[:size]
+}
+
+// Seal encrypts a packet, which lies at the start of what Reserve gave, and has
+// it sent with the batch. It reports false if it cannot be.
+func (t *Transport) Seal(into *egress.Batch, packet []byte) bool {
+	c := t.secured.Load()
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	sealed, err := c.out.EncryptRTP(packet, packet, &c.outHeader)
+	c.mu.Unlock()
+	if err != nil {
+		return false
+	}
+	into.Commit(len(sealed))
+	return true
+}
+
+// Begin gives a batch for what is sent outside Handler.Flush and Handler.RTCP;
+// End sends it and takes it back.
+func (t *Transport) Begin() *egress.Batch { return t.endpoint.batches.Get().(*egress.Batch) }
+
+// End sends a batch that Begin gave.
+func (t *Transport) End(b *egress.Batch) {
+	b.Flush()
+	t.endpoint.batches.Put(b)
+}
+
+// WriteRTP encrypts and sends one packet of at most 1,400 bytes, at once. packet
+// is not changed and not kept. It reports false if the connection is not ready.
+func (t *Transport) WriteRTP(packet []byte) bool {
+	if t.endpoint.mux.isClosed() {
+		return false
+	}
+	into := t.Begin()
+	defer t.End(into)
+	slot := t.Reserve(into, len(packet))
+	return slot != nil && t.Seal(into, slot[:copy(slot, packet)])
+}
+
+// WriteRTCP encrypts and sends one compound packet at once, as WriteRTP does.
 func (t *Transport) WriteRTCP(packet []byte) bool {
 	c, to := t.secured.Load(), t.to.Load()
 	if c == nil || to == nil {
@@ -82,7 +109,7 @@ func (t *Transport) WriteRTCP(packet []byte) bool {
 	if err != nil {
 		return false
 	}
-	_, err = t.endpoint.mux.socket.WriteToAddrPort(sealed, *to)
+	_, err = t.endpoint.mux.socket.Send(sealed, *to)
 	return err == nil
 }
 

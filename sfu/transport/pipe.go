@@ -60,7 +60,7 @@ func (d *dtlsPipe) WriteTo(b []byte, _ net.Addr) (int, error) {
 		to = d.from.Load()
 	}
 	if to != nil {
-		_, _ = d.t.endpoint.mux.socket.WriteToAddrPort(b, *to)
+		_, _ = d.t.endpoint.mux.socket.Send(b, *to)
 	}
 	return len(b), nil
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
+
+	"lectern/sfu/egress"
 )
 
 const maxCandidates = 64 // of one client, in one ICE generation
@@ -39,17 +41,23 @@ func (s State) String() string {
 	return names[s]
 }
 
-// Handler takes what comes. RTP and RTCP are called by one goroutine; Open,
+// Handler takes what comes. RTP, RTCP and Flush are called by the endpoint's
+// reader, which reads for everybody: they must not wait for anything; Open,
 // Message and Shut by another one; StateChanged by either or a third, but never
 // by two at once, and in the order in which things happened. Nothing is called
 // after Close returned. Handlers may call any method but Close, which would
 // wait for them; Stop is for them.
 type Handler interface {
 	StateChanged(State)
-	// RTP and RTCP take one packet in the clear, valid during the call, and
-	// theirs to change. arrived is monotonic, in nanoseconds.
+	// RTP takes one packet in the clear, valid during the call, and its to
+	// change. arrived is monotonic, in nanoseconds.
 	RTP(packet []byte, arrived int64)
-	RTCP(packet []byte, arrived int64)
+	// RTCP does, and may have packets sent with a batch.
+	RTCP(packet []byte, arrived int64, into *egress.Batch)
+	// Flush is called after one or more RTP, when nothing more is there to be
+	// read, to send what came of them. Part may be held back: then it reports
+	// true and is called again at that time.
+	Flush(into *egress.Batch, now int64) (held bool, until int64)
 	// Open says that the data channel is open, Shut that it is no more.
 	Open(*Channel)
 	// Message takes one message of the data channel, valid during the call.
@@ -89,7 +97,7 @@ type Transport struct {
 	cancel   context.CancelFunc
 	gone     chan struct{}  // closed when nothing is left
 	up       chan struct{}  // closed when ICE is connected for the first time
-	running  sync.WaitGroup // reader, runner, and agents that close
+	running  sync.WaitGroup // runner, and agents that close
 
 	secured atomic.Pointer[contexts]
 	to      atomic.Pointer[netip.AddrPort] // where the client is; nil: nowhere
@@ -117,9 +125,9 @@ var errClosed = errors.New("transport: closed")
 // the client never answers.
 func (e *Endpoint) New(h Handler) (*Transport, error) {
 	t := &Transport{
-		endpoint: e, handler: h, client: newClient(),
-		gone: make(chan struct{}), up: make(chan struct{}),
+		endpoint: e, handler: h, gone: make(chan struct{}), up: make(chan struct{}),
 	}
+	t.client = newClient(t)
 	t.closing, t.cancel = context.WithCancel(context.Background())
 	p, err := t.newPath()
 	if err != nil {
@@ -170,8 +178,7 @@ func (t *Transport) Start(remote Remote, role Role) error {
 		return err
 	}
 	t.started = true
-	t.running.Add(2)
-	go t.read()
+	t.running.Add(1)
 	go t.run(remote, role)
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/pion/rtcp"
 	"go.uber.org/goleak"
+
+	"lectern/sfu/egress"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,7 +44,9 @@ func (e *end) RTP(packet []byte, _ int64) {
 	default:
 	}
 }
-func (e *end) RTCP(packet []byte, _ int64) {
+func (e *end) Flush(*egress.Batch, int64) (held bool, until int64) { return false, 0 }
+
+func (e *end) RTCP(packet []byte, _ int64, _ *egress.Batch) {
 	if !e.discard.Load() {
 		e.rtcp <- bytes.Clone(packet)
 	}

@@ -1,0 +1,122 @@
+package track
+
+import (
+	"runtime"
+	"sync"
+
+	"lectern/sfu/codec"
+	"lectern/sfu/egress"
+)
+
+const (
+	// gatherTime is how long, in ns, the packets of a video frame wait for its
+	// last one, so that the frame leaves as one run.
+	gatherTime = millisecond
+	// maxGather is how many packets wait at most.
+	maxGather = 32
+	// splitAt is from how many subscriptions on a burst is split over the cores,
+	// and how many each part has at least.
+	splitAt = 128
+)
+
+// flush gives what was laid by to the subscriptions, unless a frame's rest may
+// still come: then it reports true, and until when, on the clock of now, it is to
+// be called again.
+func (t *Track) flush(into *egress.Batch, now int64) (held bool, until int64) {
+	t.flushing.Lock()
+	defer t.flushing.Unlock()
+	t.mu.Lock()
+	list := t.pending
+	if len(list) == 0 {
+		t.mu.Unlock()
+		return false, 0
+	}
+	if until = t.since + gatherTime; !t.complete && now < until {
+		t.mu.Unlock()
+		return true, until
+	}
+	t.pending, t.complete = t.spare[:0], false
+	t.mu.Unlock()
+	t.fanOut(list, into)
+	for i, p := range list {
+		p.free()
+		list[i] = nil
+	}
+	t.spare = list
+	return false, 0
+}
+
+// fanOut gives a burst to all subscriptions. t.flushing is held.
+func (t *Track) fanOut(list []*parcel, into *egress.Batch) {
+	subs := *t.subscriptions.Load()
+	parts := 1
+	if t.fan != nil {
+		parts = min(t.fan.workers+1, max(1, len(subs)/splitAt))
+	}
+	each := (len(subs) + parts - 1) / max(parts, 1)
+	for len(subs) > each {
+		t.split.Add(1)
+		t.fan.jobs <- job{list: list, subs: subs[len(subs)-each:], done: &t.split}
+		subs = subs[:len(subs)-each]
+	}
+	for _, sub := range subs {
+		sub.forward(list, into)
+	}
+	if parts > 1 {
+		t.split.Wait()
+	}
+}
+
+// Fanout is what the tracks of one server share: goroutines that take a part of
+// a burst that has many receivers. Its methods may be called concurrently.
+type Fanout struct {
+	workers int
+	jobs    chan job
+	ended   sync.WaitGroup
+}
+
+// job is a part of a burst.
+type job struct {
+	list []*parcel // not changed
+	subs []*Subscription
+	done *sync.WaitGroup
+}
+
+// NewFanout starts one worker less than there are cores. batch makes the batch of
+// each. It runs until Close.
+func NewFanout(batch func() *egress.Batch) *Fanout {
+	f := &Fanout{workers: runtime.GOMAXPROCS(0) - 1}
+	f.jobs = make(chan job, f.workers)
+	for range f.workers {
+		into := batch()
+		f.ended.Go(func() { f.work(into) })
+	}
+	return f
+}
+
+func (f *Fanout) work(into *egress.Batch) {
+	for j := range f.jobs {
+		for _, sub := range j.subs {
+			sub.forward(j.list, into)
+		}
+		into.Flush()
+		j.done.Done()
+	}
+}
+
+// Close ends the workers; no track may be fed any more.
+func (f *Fanout) Close() {
+	if f == nil {
+		return
+	}
+	close(f.jobs)
+	f.ended.Wait()
+}
+
+// New makes a track without inputs and subscriptions. f may be nil: then its
+// bursts are never split.
+func (f *Fanout) New(kind codec.Kind) *Track {
+	t := &Track{kind: kind, fan: f}
+	t.subscriptions.Store(new([]*Subscription))
+	return t
+}
