@@ -38,7 +38,7 @@ func (r *run) takes(to netip.AddrPort, n int) bool {
 // Per destination, and within one in all, they leave in the order of Commit.
 type Batch struct {
 	socket   *Socket
-	out      *outbox
+	out      *outbox // nil on a plain connection
 	arena    []byte
 	used     int // bytes of the arena that are in runs
 	reserved int // bytes after that; 0: none
@@ -48,7 +48,11 @@ type Batch struct {
 
 // NewBatch makes a batch; there may be many. It has nothing to close.
 func (s *Socket) NewBatch() *Batch {
-	return &Batch{socket: s, out: newOutbox(s, maxRuns), runs: make([]run, 0, maxRuns)}
+	b := &Batch{socket: s, runs: make([]run, 0, maxRuns)}
+	if s.plain == nil {
+		b.out = newOutbox(s, maxRuns)
+	}
+	return b
 }
 
 // Reserve gives room for one datagram of up to size bytes, 1 to MaxDatagram;
@@ -90,7 +94,7 @@ func (b *Batch) Commit(n int) {
 		r.segments++
 		return
 	}
-	b.runs = append(b.runs, run{to: b.to, at: at, total: n, size: n, segments: 1, alone: b.out.alone(b.to)})
+	b.runs = append(b.runs, run{to: b.to, at: at, total: n, size: n, segments: 1, alone: b.out == nil || b.out.alone(b.to)})
 }
 
 // Flush hands what was committed to the kernel. What it does not take, within
@@ -100,6 +104,12 @@ func (b *Batch) Flush() {
 	if len(b.runs) == 0 {
 		return
 	}
-	b.out.send(b.arena, b.runs)
+	if b.out != nil {
+		b.out.send(b.arena, b.runs)
+	} else {
+		for _, r := range b.runs {
+			_, _ = b.socket.sendPlain(b.arena[r.at:r.at+r.total], r.to) // counted there
+		}
+	}
 	b.runs, b.used = b.runs[:0], 0
 }

@@ -85,14 +85,14 @@ func (s *Socket) Stats() Stats {
 
 // LocalAddr is where the socket is bound.
 func (s *Socket) LocalAddr() netip.AddrPort {
-	at := s.conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	at := s.base().LocalAddr().(*net.UDPAddr).AddrPort()
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
 // SetReadDeadline ends a Receive with os.ErrDeadlineExceeded, as of a
 // net.UDPConn.
-func (s *Socket) SetReadDeadline(t time.Time) error { return s.conn.SetReadDeadline(t) }
+func (s *Socket) SetReadDeadline(t time.Time) error { return s.base().SetReadDeadline(t) }
 
 // Close closes the connection. Receive and Send fail with net.ErrClosed; what
 // a Batch still holds is dropped at its next Flush.
-func (s *Socket) Close() error { return s.conn.Close() }
+func (s *Socket) Close() error { return s.base().Close() }

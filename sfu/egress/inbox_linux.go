@@ -56,6 +56,9 @@ func (s *Socket) Receive(list []Datagram) (n int, err error) {
 	if len(list) == 0 {
 		return 0, nil
 	}
+	if s.plain != nil {
+		return s.receivePlain(list)
+	}
 	in := s.in
 	for errors := 0; ; {
 		most := maxReceive

@@ -29,6 +29,7 @@ const (
 // that Receive is one goroutine's.
 type Socket struct {
 	conn     *net.UDPConn
+	plain    net.PacketConn // instead of conn; nil: none
 	raw      syscall.RawConn
 	system   system
 	family   uint16
@@ -129,6 +130,9 @@ var errAddress = errors.New("egress: no address this socket can send to")
 // Send sends one datagram at once. If the send buffer is full it waits for
 // 5 ms at most.
 func (s *Socket) Send(b []byte, to netip.AddrPort) (int, error) {
+	if s.plain != nil {
+		return s.sendPlain(b, to)
+	}
 	o := s.singles.Get().(*outbox)
 	defer s.singles.Put(o)
 	o.one[0] = run{to: to, total: len(b), size: len(b), segments: 1}

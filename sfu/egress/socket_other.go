@@ -15,6 +15,7 @@ import (
 // that Receive is one goroutine's.
 type Socket struct {
 	conn     *net.UDPConn
+	plain    net.PacketConn // instead of conn; nil: none
 	counters counters
 }
 
@@ -27,6 +28,9 @@ func (s *Socket) usesMulti() bool { return false }
 
 // Send sends one datagram at once.
 func (s *Socket) Send(b []byte, to netip.AddrPort) (int, error) {
+	if s.plain != nil {
+		return s.sendPlain(b, to)
+	}
 	t := tally{sendCalls: 1}
 	n, err := s.conn.WriteToUDPAddrPort(b, to)
 	if err != nil {
@@ -55,6 +59,9 @@ const cutDatagram = syscall.Errno(10040)
 func (s *Socket) Receive(list []Datagram) (n int, err error) {
 	if len(list) == 0 {
 		return 0, nil
+	}
+	if s.plain != nil {
+		return s.receivePlain(list)
 	}
 	d := &list[0]
 	for {

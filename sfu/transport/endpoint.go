@@ -45,7 +45,8 @@ type Config struct {
 	// and takes *net.UDPAddr. Its address is advertised unless Addresses are
 	// given; Port and Listen are not used.
 	Conn   net.PacketConn
-	Logger *slog.Logger // nil: nothing is logged
+	Socket egress.Options // what the kernel is not to be asked for
+	Logger *slog.Logger   // nil: nothing is logged
 }
 
 // socketBuffer is asked of the kernel, in bytes; it gives what it may. Linux
@@ -123,7 +124,7 @@ func open(c Config) (socket, netip.AddrPort, error) {
 		if !ok {
 			return nil, netip.AddrPort{}, fmt.Errorf("transport: a connection at %T cannot carry media", c.Conn.LocalAddr())
 		}
-		return egress.WrapConn(c.Conn), at.AddrPort(), nil
+		return egress.WrapPlain(c.Conn), at.AddrPort(), nil
 	}
 	bind := &net.UDPAddr{Port: c.Port}
 	if c.Listen.IsValid() {
@@ -135,7 +136,7 @@ func open(c Config) (socket, netip.AddrPort, error) {
 	}
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
-	return egress.Wrap(conn), conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
+	return egress.Wrap(conn, c.Socket), conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
 }
 
 // Close closes the port. Transports that are still open fail.

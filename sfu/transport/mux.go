@@ -176,7 +176,7 @@ func (m *mux) read() {
 	armed := false
 	for {
 		for i, p := range m.packets {
-			m.list[i].Data = p.buffer[:]
+			m.list[i].Buffer = p.buffer[:]
 		}
 		if m.held || armed {
 			m.arm()
@@ -220,10 +220,12 @@ func (m *mux) survives(err error) bool {
 // takeAll deals with the packets that were read together.
 func (m *mux) takeAll(n int, now int64) {
 	for i := range n {
-		p := m.packets[i]
-		p.data, p.from = m.list[i].Data, unmapped(m.list[i].From)
+		d := &m.list[i]
+		at := m.holder(i, d.Buffer)
+		p := m.packets[at]
+		p.data, p.from = d.Data, d.From
 		if m.take(p, now) {
-			m.packets[i] = packets.Get().(*packet)
+			m.packets[at] = packets.Get().(*packet)
 		}
 	}
 	m.held = false
@@ -241,6 +243,17 @@ func (m *mux) takeAll(n int, now int64) {
 	clear(m.flushed[len(kept):])
 	m.flushed = kept
 	m.batch.Flush()
+}
+
+// holder finds the packet that has a buffer: the one at i, unless a datagram
+// before it was too long and the socket exchanged them.
+func (m *mux) holder(i int, buffer []byte) int {
+	for at := range m.packets {
+		if at = (i + at) % readAtOnce; &m.packets[at].buffer[0] == &buffer[0] {
+			return at
+		}
+	}
+	return i
 }
 
 // flush sends what came of a client's packets.
