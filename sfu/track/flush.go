@@ -37,6 +37,7 @@ func (t *Track) flush(into *egress.Batch, now int64) (held bool, until int64) {
 	}
 	t.pending, t.complete = t.spare[:0], false
 	t.mu.Unlock()
+	t.newest.note(list)
 	t.fanOut(list, into)
 	for i, p := range list {
 		p.free()

@@ -73,7 +73,7 @@ func TestKeyframeRequestsAreMerged(t *testing.T) {
 func TestKeyframeIsAskedForAgain(t *testing.T) {
 	track := New(codec.Video)
 	p := publish(t, track, 1000)
-	p.frame(0, keyVP8())
+	p.frame(-1000*ms, keyVP8()) // too long ago to begin with
 	v := view(track, 5000)
 	ticks := func(from, to int64) {
 		for now := from; now < to; now += 20 * ms {

@@ -22,7 +22,7 @@ func TestRetransmission(t *testing.T) {
 	track := New(codec.Video)
 	p := publish(t, track, 1000)
 	early := view(track, 5000)
-	p.frame(0, keyVP8(0))
+	p.frame(-1000*ms, keyVP8(0)) // too long ago to begin with
 	late := view(track, 6000)
 	for i := range byte(10) {
 		p.frame(int64(i)*ms, keyVP8(i))

@@ -28,11 +28,12 @@ type Subscription struct {
 	ids     Extensions
 	formats []Format
 
-	stream  rewrite.Stream
-	source  *source // that stream is mapped from; nil: none
-	format  int     // of the packet forwarded last
-	waiting bool    // video: for a keyframe
-	askAt   int64   // when to ask for one again
+	stream   rewrite.Stream
+	source   *source   // that stream is mapped from; nil: none
+	replayed *replayed // nil: nothing, or long ago
+	format   int       // of the packet forwarded last
+	waiting  bool      // video: for a keyframe
+	askAt    int64     // when to ask for one again
 
 	// routes are for the formats of routed, by their index there.
 	routes []route
@@ -56,8 +57,18 @@ type route struct {
 	types  *[128]uint8 // for retype
 }
 
-// begin lets packets flow. Video asks for the keyframe to begin with.
+// begin lets packets flow. Video begins with the last keyframe, if it is fresh
+// enough, else the publisher is asked for one.
 func (sub *Subscription) begin() {
+	sub.mu.Lock()
+	if sub.closed || sub.paused || sub.flowing.Load() {
+		sub.mu.Unlock()
+		return
+	}
+	sub.mu.Unlock()
+	if sub.track.replay(sub) {
+		return
+	}
 	sub.mu.Lock()
 	if sub.closed || sub.paused || sub.flowing.Load() {
 		sub.mu.Unlock()
@@ -173,7 +184,7 @@ func (sub *Subscription) pass(p *parcel, into *egress.Batch) {
 		return
 	}
 	sub.format = p.format
-	n := sub.send(into, p, outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: ts, ssrc: sub.ssrc})
+	n := sub.send(into, p, outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: sub.timestamp(p, ts), ssrc: sub.ssrc})
 	sub.budget = min(sub.budget+n/budgetShare, maxBudget)
 }
 

@@ -29,12 +29,14 @@ type Track struct {
 	// flushing is held while a burst goes out, and while an input ends.
 	flushing sync.Mutex
 	spare    []*parcel // guarded by flushing: memory for the next burst
+	newest   lastSent  // guarded by flushing
 	split    sync.WaitGroup
 
 	mu sync.Mutex
 	// Guarded by mu.
 	closed    bool
 	current   *source // what is forwarded; nil: nothing
+	key       lastKeyframe
 	aimed     *source // what keyframes are asked of: current, or what is to follow it
 	format    int     // of current, the one laid by last; -1: none
 	pending   []*parcel
@@ -123,6 +125,9 @@ func (t *Track) take(src *source, b []byte, h *packet.Header, now int64, recover
 	}
 	if p.keyframe && t.kind == codec.Video {
 		t.keyframes.came()
+		if t.key.source != src || t.key.timestamp != h.Timestamp { // its first packet
+			t.key = lastKeyframe{src, h.Sequence, h.Timestamp, now}
+		}
 	}
 	if len(t.pending) == 0 {
 		t.since = now

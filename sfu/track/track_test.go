@@ -30,13 +30,13 @@ func TestVideoBeginsWithAKeyframe(t *testing.T) {
 	if c, ok := track.Codec(); !ok || c.Name != "VP8" {
 		t.Errorf("Codec %v, %v", c, ok)
 	}
-	late := view(track, 6000)
-	p.frame(400*ms, deltaVP8(4))
+	p.frame(1000*ms, deltaVP8(4))
 	v.want(t, 1003)
+	late := view(track, 6000)
 	late.want(t)
 	if plis := takeRTCP[*rtcp.PictureLossIndication](t, p.wire); len(plis) != 1 {
 		t.Errorf("%d keyframe requests for a late viewer", len(plis))
 	}
-	p.frame(410*ms, keyVP8(5))
+	p.frame(1010*ms, keyVP8(5))
 	late.want(t, 1004)
 }
