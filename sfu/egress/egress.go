@@ -11,10 +11,6 @@ import (
 // RFC 791: 65,535 less both headers). IPv6 would have 20 more.
 const MaxDatagram = 65507
 
-// patience is how long a full send buffer is waited for, by a Flush or a Send
-// as a whole, before what is left is dropped.
-const patience = 5 * time.Millisecond
-
 // Options forbid what the kernel may be asked for. The zero value asks for all
 // of it; what is refused is found out, and done without.
 type Options struct {

@@ -12,6 +12,10 @@ import (
 // maxRefusing is how many destinations that refuse runs a batch remembers.
 const maxRefusing = 256
 
+// patience is how long a full send buffer is waited for, by a Flush or a Send
+// as a whole, before what is left is dropped.
+const patience = 5 * time.Millisecond
+
 // outbox sends the runs of one Batch, or the datagram of one Send.
 type outbox struct {
 	socket   *Socket

@@ -142,6 +142,28 @@ func TestFirewall(t *testing.T) {
 	s.check(f)
 }
 
+// A call that worked is not refused by a sandbox, whatever it says later, such
+// as of a firewall that counts.
+func TestRefusedNowAndThen(t *testing.T) {
+	f := &fake{}
+	s := sendingOn(t, on(t, f, Options{}))
+	s.oneFrame(20)
+	n := 0
+	f.refuse = func(netip.AddrPort, int) unix.Errno {
+		if n++; n%3 == 1 {
+			return unix.EPERM
+		}
+		return 0
+	}
+	for range 20 {
+		s.oneFrame(20)
+	}
+	if st := s.b.socket.Stats(); !st.Multi || st.Dropped != 0 {
+		t.Errorf("%+v", st)
+	}
+	s.check(f)
+}
+
 // An error that is told to a datagram of somebody else costs nobody anything.
 func TestErrorOfAnother(t *testing.T) {
 	f := &fake{}
@@ -212,10 +234,12 @@ func TestBufferEmpties(t *testing.T) {
 		return 0
 	}
 	s := sendingOn(t, on(t, f, Options{}))
-	left = 1
-	s.oneFrame(20)
-	if st := s.b.socket.Stats(); st.Congested != 1 || st.Dropped != 0 {
-		t.Errorf("%+v", st)
+	for i := range uint64(3) {
+		left = 1
+		s.oneFrame(20)
+		if st := s.b.socket.Stats(); st.Congested != i+1 || st.Dropped != 0 {
+			t.Errorf("%+v", st)
+		}
 	}
 	s.check(f)
 }

@@ -102,7 +102,7 @@ func wrap(conn *net.UDPConn, o Options, sys system) *Socket {
 func (s *Socket) now() int64 { return int64(time.Since(s.start)) + 1 }
 
 func (s *Socket) usesGSO() bool {
-	until := s.gsoOff.Load()
+	until := s.gsoOff.Load() // the clock is not read in the usual cases
 	return until == 0 || until != never && until <= s.now()
 }
 
