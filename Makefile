@@ -15,7 +15,7 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 .NOTPARALLEL:
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' Makefile
 
 run: ## Run the server (make run ARGS="--tls self")
 	$(GO) run ./cmd/lectern $(ARGS)
@@ -47,14 +47,19 @@ test-page: ## Tests of the page's modules in Node
 	@files=$$(find static/test -name '*.test.*js' 2>/dev/null | sort || true); \
 	if [ -n "$$files" ]; then node --test $$files; fi
 
-test-e2e: ## Browsers in both modes, and the official Socket.IO client, against the real server
+test-e2e: ## Browsers in all modes, and the official Socket.IO client, against the real server
 	@files=$$(find $(E2E) -name node_modules -prune -o -name '*.test.*js' -print 2>/dev/null || true); \
 	if [ -n "$$files" ]; then \
 	  .ci/install browser firefox; \
 	  $(MAKE) --no-print-directory node-modules build; \
 	  cd $(E2E) && LECTERN_BIN=$(CURDIR)/bin/lectern timeout --foreground 600 npm test && \
-	  LECTERN_BIN=$(CURDIR)/bin/lectern timeout --foreground 600 npm run test:sfu; \
+	  LECTERN_BIN=$(CURDIR)/bin/lectern timeout --foreground 600 npm run test:sfu && \
+	  LECTERN_BIN=$(CURDIR)/bin/lectern timeout --foreground 600 npm run test:grow; \
 	fi
+
+test-e2e-heavy: ## Rooms that grow, with what waits long or needs more than two cores
+	@.ci/install browser firefox; $(MAKE) --no-print-directory node-modules build; \
+	cd $(E2E) && LECTERN_BIN=$(CURDIR)/bin/lectern LECTERN_HEAVY=1 timeout --foreground 900 npm run test:grow
 
 measure: ## First pictures, connectors and memory of small calls (MODE=sfu)
 	@.ci/install browser; $(MAKE) --no-print-directory node-modules build; \
@@ -62,6 +67,10 @@ measure: ## First pictures, connectors and memory of small calls (MODE=sfu)
 
 lecture: ## A lecture with LISTENERS (300), and what each costs
 	LECTERN_LECTURE=$(or $(LISTENERS),300) $(GO) test -count=1 -run '^(TestLecture|TestPromote)$$' -v ./cmd/lectern
+
+measure-promotion: ## Gaps, tiles and chat of 20 rooms that change to SFU mode (ROUNDS=20)
+	@.ci/install browser; $(MAKE) --no-print-directory node-modules build; \
+	cd $(E2E) && LECTERN_BIN=$(CURDIR)/bin/lectern node promote-measure.js $(or $(ROUNDS),20)
 
 # Each plan has a fresh server, a process of its own.
 bench-load: build ## lectern bench: 100 viewers of one, a meeting of 8 (make bench-load ARGS="--duration 30s")

@@ -6,7 +6,7 @@ import { Crowd } from './harness/crowd.js';
 import { chatBothWays, muteBothWays, sendFileBothWays } from './harness/deeds.js';
 import { launchFirefox } from './harness/firefox.js';
 import { ADMIN_TOKEN } from './harness/server.js';
-import { scenario, useStage } from './harness/stage.js';
+import { heavyScenario, scenario, useStage } from './harness/stage.js';
 import { until } from './harness/wait.js';
 
 const stage = useStage(['--mode', 'auto', '--rtc-port', '0', '--admin-token', ADMIN_TOKEN]);
@@ -65,7 +65,7 @@ scenario(stage, 'the administrator asks for the server', async (cast) => {
   await modeShown(crowd.get('ben')[0], 'SFU');
 });
 
-scenario(stage, 'two pages that cannot reach each other meet by the server', async (cast) => {
+heavyScenario(stage, 'two pages that cannot reach each other meet by the server', async (cast) => {
   const crowd = new Crowd(cast, firefox);
   await crowd.open({ ann: 'page', ben: 'page' });
   const pages = crowd.get('ann', 'ben');

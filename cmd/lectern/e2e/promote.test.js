@@ -4,7 +4,7 @@ import { after, before } from 'node:test';
 import { Crowd } from './harness/crowd.js';
 import { launchFirefox } from './harness/firefox.js';
 import { ADMIN_TOKEN } from './harness/server.js';
-import { scenario, useStage } from './harness/stage.js';
+import { HEAVY, scenario, useStage } from './harness/stage.js';
 import { Talk } from './harness/talk.js';
 
 const stage = useStage(['--mode', 'auto', '--p2p-max', '4', '--rtc-port', '0', '--admin-token', ADMIN_TOKEN]);
@@ -15,11 +15,9 @@ after(() => firefox?.close());
 
 const TALK_MS = 50;
 
-/** Eight pages are too much for two cores that others use, too. */
-const HEAVY = process.env.LECTERN_HEAVY === '1';
-
 const CASTS = {
   'existing clients': ['old', 'old', 'old', 'old', 'old', 'old', 'old', 'old'],
+  // Eight of them are too much for two cores that others use, too.
   pages: ['page', 'page', 'page', 'page', 'page', ...(HEAVY ? ['page', 'page', 'page'] : [])],
   'existing clients, pages and a Firefox': ['old', 'page', 'firefox', 'page', 'old', 'page', 'old', 'old'],
 };
@@ -36,9 +34,8 @@ for (const [what, kinds] of Object.entries(CASTS)) {
     await crowd.enter('cat');
     await crowd.settled();
 
-    const first = crowd.get('ann', 'ben', 'cat');
-    const talk = new Talk(first);
-    await talk.begin(first, TALK_MS);
+    const talk = new Talk(crowd.get('ann', 'ben', 'cat'));
+    await talk.begin(crowd.get('ann', 'ben'), TALK_MS);
     await crowd.watch();
     await crowd.forget();
     await crowd.enter('dan');

@@ -16,6 +16,9 @@ import { startServer } from './server.js';
 export const SFU = process.env.LECTERN_MODE === 'sfu';
 if (SFU) process.env.LECTERN_RTC_PORT ??= '0'; // several servers at once
 
+/** Scenarios that wait for long, or need more than two cores, are played too: make test-e2e-heavy. */
+export const HEAVY = process.env.LECTERN_HEAVY === '1';
+
 const SCENARIO_MS = 150_000;
 
 /**
@@ -54,6 +57,11 @@ export function scenario(stage, name, play) {
       await cast.close();
     }
   });
+}
+
+/** A scenario that is played only when HEAVY. */
+export function heavyScenario(stage, name, play) {
+  if (HEAVY) scenario(stage, name, play);
 }
 
 let rooms = 0; // room names must differ within a server's life
