@@ -6,7 +6,7 @@
 // for one destination (UDP_SEGMENT of udp(7); the kernel or the card cuts them
 // apart: "Segmentation offloads" in the kernel's documentation), and enters the
 // kernel once for many runs (sendmmsg(2)). Receive takes what has come with one
-// call (recvmmsg(2)). Elsewhere a datagram is a system call.
+// call (recvmmsg(2)). Elsewhere, and with WrapPlain, a datagram is a call.
 //
 //	b := socket.NewBatch()           // one for each goroutine that sends
 //	room := b.Reserve(to, size)      // viewer by viewer, all of a frame

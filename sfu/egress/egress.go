@@ -75,7 +75,7 @@ func (s *Socket) Stats() Stats {
 		Received: c.received.Load(), ReceiveCalls: c.receiveCalls.Load(), Truncated: c.truncated.Load(),
 		Sent: c.sent.Load(), SendCalls: c.sendCalls.Load(), Runs: c.runs.Load(), Refused: c.refused.Load(),
 		Congested: c.congested.Load(), Dropped: c.dropped.Load(),
-		GSO: s.usesGSO(), Multi: s.usesMulti(),
+		GSO: s.plain == nil && s.usesGSO(), Multi: s.plain == nil && s.usesMulti(),
 	}
 }
 
