@@ -11,7 +11,7 @@ E2E         := cmd/lectern/e2e
 NODE_BIN    := $(E2E)/node_modules/.bin
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help run build test lint test-go test-page test-e2e measure lecture bench-load fuzz cover suites node-modules
+.PHONY: help run build test lint test-go test-page test-e2e test-e2e-heavy measure measure-promotion lecture bench-load fuzz cover suites node-modules
 .NOTPARALLEL:
 
 help: ## List the targets
