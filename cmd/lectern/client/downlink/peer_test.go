@@ -5,135 +5,167 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
 	"go.uber.org/goleak"
 
-	"lectern/sfu/codec"
 	"lectern/sfu/description"
-	"lectern/sfu/transport"
+	"lectern/sfu/packet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-const (
-	videoSSRC, videoRTX, audioSSRC = 11, 12, 13
-	patience                       = 10 * time.Second
-)
+const patience = 10 * time.Second
 
-// server is the other side: the SFU's transport, without an SFU.
+// server is the other side: pion's PeerConnection.
 type server struct {
-	t         *testing.T
-	transport *transport.Transport
-	endpoint  *transport.Endpoint
-	connected chan struct{}
-	feedback  chan rtcp.Packet
+	t            *testing.T
+	pc           *webrtc.PeerConnection
+	video, audio *webrtc.TrackLocalStaticRTP
+	lossy        *lossy
+	connected    chan struct{}
+	feedback     chan rtcp.Packet
 }
 
-func (s *server) StateChanged(st transport.State) {
-	if st == transport.Connected {
-		close(s.connected)
-	}
+// lossy loses one packet of video, the first time that it is sent.
+type lossy struct {
+	interceptor.NoOp
+	lose, lost atomic.Uint32 // sequence numbers
 }
-func (s *server) RTP([]byte, int64)       {}
-func (s *server) Open(*transport.Channel) {}
-func (s *server) Message([]byte, bool)    {}
-func (s *server) Shut()                   {}
-func (s *server) RTCP(b []byte, _ int64) {
-	list, err := rtcp.Unmarshal(b)
-	if err != nil {
-		s.t.Errorf("feedback: %v", err)
-	}
-	for _, p := range list {
-		select {
-		case s.feedback <- p:
-		default:
+
+func (l *lossy) NewInterceptor(string) (interceptor.Interceptor, error) { return l, nil }
+
+func (l *lossy) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
+	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		if h.PayloadType == payloadVP8 && l.lose.CompareAndSwap(uint32(h.SequenceNumber), 0) {
+			l.lost.Store(uint32(h.SequenceNumber))
+			return len(payload), nil
 		}
-	}
+		return w.Write(h, payload, a)
+	})
 }
+
+const payloadVP8, payloadRTX, payloadOpus = 96, 97, 111
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	s := &server{t: t, connected: make(chan struct{}), feedback: make(chan rtcp.Packet, 1000)}
-	var err error
-	if s.endpoint, err = transport.Listen(transport.Config{Listen: loopback}); err != nil {
-		t.Fatal(err)
-	}
-	if s.transport, err = s.endpoint.New(s); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		s.transport.Close()
-		_ = s.endpoint.Close()
+	s := &server{t: t, lossy: &lossy{}, connected: make(chan struct{}), feedback: make(chan rtcp.Packet, 1000)}
+	var media webrtc.MediaEngine
+	vp8 := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000,
+		RTCPFeedback: []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}}}
+	opus := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
+	rtx := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: "apt=96"}
+	s.must(media.RegisterCodec(webrtc.RTPCodecParameters{PayloadType: payloadVP8, RTPCodecCapability: vp8}, webrtc.RTPCodecTypeVideo))
+	s.must(media.RegisterCodec(webrtc.RTPCodecParameters{PayloadType: payloadRTX, RTPCodecCapability: rtx}, webrtc.RTPCodecTypeVideo))
+	s.must(media.RegisterCodec(webrtc.RTPCodecParameters{PayloadType: payloadOpus, RTPCodecCapability: opus}, webrtc.RTPCodecTypeAudio))
+	var registry interceptor.Registry
+	registry.Add(s.lossy)
+	answers, err := nack.NewResponderInterceptor()
+	s.must(err)
+	registry.Add(answers)
+	var settings webrtc.SettingEngine
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	settings.LoggerFactory = silent{}
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(&media), webrtc.WithInterceptorRegistry(&registry), webrtc.WithSettingEngine(settings))
+	s.pc, err = api.NewPeerConnection(webrtc.Configuration{})
+	s.must(err)
+	t.Cleanup(func() { _ = s.pc.GracefulClose() })
+	var once sync.Once
+	s.pc.OnConnectionStateChange(func(st webrtc.PeerConnectionState) {
+		if st == webrtc.PeerConnectionStateConnected {
+			once.Do(func() { close(s.connected) })
+		}
 	})
+	s.video, s.audio = s.track(vp8, "video"), s.track(opus, "audio")
 	return s
 }
 
-func (s *server) offer() *description.Description {
+func (s *server) must(err error) {
 	s.t.Helper()
-	local, err := s.transport.Local()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	section := func(k codec.Kind, mid string, source description.Source) description.Section {
-		return description.Section{
-			Kind: description.KindOf(k), MID: mid, Direction: description.SendOnly,
-			Formats:    description.Offered(k, codec.Preferred()),
-			Extensions: []description.Extension{{ID: 3, URI: description.URITransportCC}, {ID: 4, URI: description.URIMID}},
-			Sources:    []description.Source{source}, CNAME: "c", StreamID: "s", TrackID: mid,
-		}
-	}
-	return s.reread(&description.Description{
-		Ufrag: local.Ufrag, Password: local.Password, Candidates: local.Candidates,
-		FingerprintHash: "sha-256", Fingerprint: s.endpoint.Fingerprint(),
-		Sections: []description.Section{
-			section(codec.Video, "0", description.Source{SSRC: videoSSRC, RTX: videoRTX}),
-			section(codec.Audio, "1", description.Source{SSRC: audioSSRC}),
-		},
-	})
 }
 
-// reread is a description as the other side reads it.
-func (s *server) reread(d *description.Description) *description.Description {
+// track sends something, and reads what is said about it.
+func (s *server) track(c webrtc.RTPCodecCapability, id string) *webrtc.TrackLocalStaticRTP {
 	s.t.Helper()
-	read, err := description.Parse(d.String())
+	track, err := webrtc.NewTrackLocalStaticRTP(c, id, "stream")
+	s.must(err)
+	sendonly := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly}
+	transceiver, err := s.pc.AddTransceiverFromTrack(track, sendonly)
+	s.must(err)
+	go func() { // ends with the connection
+		for {
+			list, _, err := transceiver.Sender().ReadRTCP()
+			if err != nil {
+				return
+			}
+			for _, p := range list {
+				select {
+				case s.feedback <- p:
+				default:
+				}
+			}
+		}
+	}()
+	return track
+}
+
+// offer is an offer with its candidates.
+func (s *server) offer(o *webrtc.OfferOptions) *description.Description {
+	s.t.Helper()
+	gathered := webrtc.GatheringCompletePromise(s.pc)
+	d, err := s.pc.CreateOffer(o)
+	s.must(err)
+	s.must(s.pc.SetLocalDescription(d))
+	await(s.t, gathered, "candidates")
+	return s.parse(s.pc.LocalDescription().SDP)
+}
+
+func (s *server) parse(sdp string) *description.Description {
+	s.t.Helper()
+	d, err := description.Parse(sdp)
 	if err != nil {
-		s.t.Fatalf("%v\n%s", err, d)
+		s.t.Fatalf("%v\n%s", err, sdp)
 	}
-	return read
+	return d
+}
+
+// accept takes an answer, and gives it as it is read.
+func (s *server) accept(a *description.Description) *description.Description {
+	s.t.Helper()
+	s.must(s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: a.String()}))
+	return s.parse(a.String())
 }
 
 // connect has a peer answer, and waits until both sides are connected.
 func (s *server) connect(p *Peer, o *recorder) *description.Description {
 	s.t.Helper()
-	a, err := p.Answer(s.offer())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	a = s.reread(a)
-	s.start(a)
+	a, err := p.Answer(s.offer(nil))
+	s.must(err)
+	a = s.accept(a)
 	await(s.t, s.connected, "the server's connection")
-	if err := await(s.t, o.connected, "the peer's connection"); err != nil {
-		s.t.Fatal(err)
-	}
+	s.must(await(s.t, o.connected, "the peer's connection"))
 	return a
 }
 
-func (s *server) start(a *description.Description) {
+// send sends a packet of VP8, which is or is not the beginning of a keyframe.
+func (s *server) send(seq uint16, key bool) {
 	s.t.Helper()
-	remote := transport.Remote{Ufrag: a.Ufrag, Password: a.Password, FingerprintHash: a.FingerprintHash, Fingerprint: a.Fingerprint}
-	for _, c := range a.Candidates {
-		if err := s.transport.AddCandidate(c); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	if err := s.transport.Start(remote, transport.Role{Controlling: true, NoChannel: true}); err != nil {
-		s.t.Fatal(err)
-	}
+	s.must(s.video.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq}, Payload: vp8Payload(seq, key)}))
 }
 
 // await waits for a channel.
@@ -200,28 +232,23 @@ func openPeer(t *testing.T) (*Peer, *recorder) {
 	return p, o
 }
 
-// vp8Packet is a packet of VP8, or of Opus for which key does not count.
-func vp8Packet(pt uint8, ssrc uint32, seq uint16, key bool) []byte {
-	b := make([]byte, 12, 64)
-	b[0], b[1] = 0x80, pt
-	binary.BigEndian.PutUint16(b[2:], seq)
-	binary.BigEndian.PutUint32(b[8:], ssrc)
+// expect waits for a packet of video, in whatever form it came.
+func (o *recorder) expect(t *testing.T, seq uint16, key bool) {
+	t.Helper()
+	b := await(t, o.packets, "a packet")
+	h, err := packet.Parse(b)
+	if err != nil || h.Sequence != seq || !bytes.Equal(h.Payload(b), vp8Payload(seq, key)) {
+		t.Errorf("got %x (%v), want number %d", b, err, seq)
+	}
+}
+
+// vp8Payload is a payload that a number can be told from.
+func vp8Payload(seq uint16, key bool) []byte {
 	frame := byte(0x11)
 	if key {
 		frame = 0x10
 	}
-	return append(b, 0x10, frame, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01, byte(seq))
-}
-
-// rtxPacket is its retransmission.
-func rtxPacket(pt uint8, ssrc uint32, seq uint16, of []byte) []byte {
-	b := append([]byte(nil), of[:12]...)
-	b[1] = pt
-	b = append(b, of[2], of[3])
-	b = append(b, of[12:]...)
-	binary.BigEndian.PutUint16(b[2:], seq)
-	binary.BigEndian.PutUint32(b[8:], ssrc)
-	return b
+	return []byte{0x10, frame, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01, byte(seq)}
 }
 
 func TestReceivesAndAsks(t *testing.T) {
@@ -229,46 +256,31 @@ func TestReceivesAndAsks(t *testing.T) {
 	p, o := openPeer(t)
 	a := s.connect(p, o)
 	video, audio := a.Sections[0], a.Sections[1]
-	if f := video.Formats; len(f) != 1 || f[0].Codec.Name != "VP8" || f[0].RTX == 0 || video.Direction != description.RecvOnly ||
-		len(audio.Formats) != 1 || a.Setup != description.Active || len(video.Extensions) != 1 {
+	if f := video.Formats; len(f) != 1 || f[0].Codec.Name != "VP8" || f[0].RTX != payloadRTX || video.Direction != description.RecvOnly ||
+		len(audio.Formats) != 1 || a.Setup != description.Active {
 		t.Errorf("the answer is\n%s", a)
 	}
-	pt := video.Formats[0].PayloadType
-	send := func(b []byte) {
-		if !s.transport.WriteRTP(b) {
-			t.Error("a packet was not sent")
-		}
+	s.send(100, false) // in the middle of a picture
+	o.expect(t, 100, false)
+	awaitFeedback[*rtcp.PictureLossIndication](s)
+	s.lossy.lose.Store(102)
+	for seq := uint16(101); seq <= 104; seq++ {
+		s.send(seq, seq == 101)
 	}
-	expect := func(want []byte) {
-		t.Helper()
-		if got := await(t, o.packets, "a packet"); !bytes.Equal(got, want) {
-			t.Errorf("got  %x\nwant %x", got, want)
-		}
+	o.expect(t, 101, true)
+	o.expect(t, 103, false)
+	o.expect(t, 104, false)
+	if n := awaitFeedback[*rtcp.TransportLayerNack](s); len(n.Nacks) != 1 || n.Nacks[0].PacketID != 102 {
+		t.Errorf("asked for %v", n)
 	}
-	first := vp8Packet(pt, videoSSRC, 100, false) // in the middle of a picture
-	send(first)
-	expect(first)
-	if pli := awaitFeedback[*rtcp.PictureLossIndication](s); pli.MediaSSRC != videoSSRC {
-		t.Errorf("a keyframe is asked for of %d", pli.MediaSSRC)
-	}
-	lost := vp8Packet(pt, videoSSRC, 102, false)
-	for _, b := range [][]byte{vp8Packet(pt, videoSSRC, 101, true), vp8Packet(pt, videoSSRC, 103, false), vp8Packet(audio.Formats[0].PayloadType, audioSSRC, 7, false)} {
-		send(b)
-		expect(b)
-	}
-	nack := awaitFeedback[*rtcp.TransportLayerNack](s)
-	if nack.MediaSSRC != videoSSRC || len(nack.Nacks) != 1 || nack.Nacks[0].PacketID != 102 {
-		t.Errorf("asked for %v", nack)
-	}
-	send(rtxPacket(video.Formats[0].RTX, videoRTX, 1, lost))
-	lost[1] = video.Formats[0].RTX // whose payload type stays
-	expect(lost)
-	send(rtxPacket(video.Formats[0].RTX, videoRTX, 2, lost)) // again
+	o.expect(t, 102, false)
+	s.must(s.audio.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: 7}, Payload: []byte{1}}))
+	await(t, o.packets, "sound")
 	r := awaitFeedback[*rtcp.ReceiverReport](s)
-	for len(r.Reports) < 2 || r.Reports[0].LastSequenceNumber != 103 {
+	for len(r.Reports) < 2 || r.Reports[0].LastSequenceNumber != 104 {
 		r = awaitFeedback[*rtcp.ReceiverReport](s)
 	}
-	if c := p.engine.Counters(); c.Packets != 6 || c.Retransmitted != 2 || c.Duplicates != 1 || c.Asked != 1 || c.Keyframes != 1 {
+	if c := p.engine.Counters(); c.Packets != 6 || c.Retransmitted != 1 || c.Duplicates != 0 || c.Asked < 1 || c.Keyframes < 1 || s.lossy.lost.Load() != 102 {
 		t.Errorf("counters: %+v", c)
 	}
 }
@@ -277,23 +289,24 @@ func TestFollowsAnICERestart(t *testing.T) {
 	s := newServer(t)
 	p, o := openPeer(t)
 	a := s.connect(p, o)
-	if err := s.transport.Restart(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := p.Answer(s.offer())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again = s.reread(again); again.Ufrag == a.Ufrag || again.Version <= a.Version {
+	again, err := p.Answer(s.offer(&webrtc.OfferOptions{ICERestart: true}))
+	s.must(err)
+	if again = s.accept(again); again.Ufrag == a.Ufrag || again.Version <= a.Version {
 		t.Errorf("the answer to an ICE restart is\n%s", again)
 	}
-	s.start(again)
-	b := vp8Packet(96, videoSSRC, 1, true)
-	if !s.transport.WriteRTP(b) {
-		t.Error("a packet was not sent")
-	}
-	if got := await(t, o.packets, "a packet"); !bytes.Equal(got, b) {
-		t.Errorf("got %x", got)
+	resend := time.NewTicker(20 * time.Millisecond) // nothing passes before the restart is done
+	defer resend.Stop()
+	deadline := time.After(patience)
+	for seq := uint16(1); ; seq++ {
+		s.send(seq, true)
+		select {
+		case <-o.packets:
+		case <-resend.C:
+			continue
+		case <-deadline:
+			t.Fatal("nothing comes after an ICE restart")
+		}
+		break
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -305,16 +318,12 @@ func TestFollowsAnICERestart(t *testing.T) {
 func TestRefusesAnotherCertificate(t *testing.T) {
 	s := newServer(t)
 	p, o := openPeer(t)
-	offer := s.offer()
-	offer.Fingerprint = "00" + offer.Fingerprint[2:]
-	if offer.Fingerprint == s.endpoint.Fingerprint() {
-		offer.Fingerprint = "01" + offer.Fingerprint[2:]
-	}
+	offer := s.offer(nil)
+	first := map[bool]string{true: "01", false: "00"}[offer.Fingerprint[:2] == "00"]
+	offer.Fingerprint = first + offer.Fingerprint[2:]
 	a, err := p.Answer(offer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.start(s.reread(a))
+	s.must(err)
+	s.accept(a)
 	if err := await(t, o.connected, "a verdict"); err == nil {
 		t.Error("it took the certificate of somebody else")
 	}
@@ -324,9 +333,31 @@ func TestRefusesAnotherCertificate(t *testing.T) {
 	}
 }
 
+// TestUnwrap makes a retransmission what it repeats, beside a header extension.
+func TestUnwrap(t *testing.T) {
+	original := rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: payloadRTX, SequenceNumber: 9, SSRC: 12, Timestamp: 5}, Payload: []byte{1, 2, 3}}
+	if err := original.SetExtension(4, []byte("0")); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := original.Marshal()
+	sent := original
+	sent.SequenceNumber, sent.SSRC = 1000, 77
+	sent.Payload = append([]byte{0, 9}, original.Payload...)
+	b, _ := sent.Marshal()
+	if got, seq, ok := unwrap(b, 12); !ok || seq != 9 || !bytes.Equal(got, want) {
+		t.Errorf("got  %x, %d, %v\nwant %x", got, seq, ok, want)
+	}
+}
+
+// vp8Packet is a packet in the clear.
+func vp8Packet() []byte {
+	b := binary.BigEndian.AppendUint32([]byte{0x80, payloadVP8, 0, 1, 0, 0, 0, 0}, 11)
+	return append(b, vp8Payload(1, true)...)
+}
+
 // FuzzTake has anything come from the network.
 func FuzzTake(f *testing.F) {
-	for _, b := range [][]byte{vp8Packet(96, videoSSRC, 1, true), {0x80, 200, 0, 1, 0, 0, 0, 1}, {0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, {22, 254, 253}} {
+	for _, b := range [][]byte{vp8Packet(), {0x80, 200, 0, 1, 0, 0, 0, 1}, {0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, {22, 254, 253}} {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
