@@ -132,6 +132,9 @@ func (c *crowd) enter(ctx context.Context, m *member) (*client.Client, error) {
 	}
 	cl, err := client.Dial(ctx, c.plan.URL, o)
 	if err != nil {
+		if errors.As(err, new(*tls.CertificateVerificationError)) {
+			err = fmt.Errorf("%w; --insecure takes any", err)
+		}
 		return nil, err
 	}
 	if m.publishes {
