@@ -21,7 +21,7 @@ const GAP_MS = 600;
 const BUSY_MS = 150;
 
 /** The page does not ask for pictures it has no room for: eight, and the chat, must fit. */
-const WINDOW = { width: 1000, height: 640, probed: true };
+const WINDOW = { width: 1280, height: 800, probed: true };
 
 /** What the existing client is known to throw where a channel is not open; also in a timer, when it tries again. */
 const KNOWN = /channel is not open|TypeError: Cannot read properties of null|TypeError: Cannot destructure property 'maxMessageSize'|TypeError: this\.\w+(\.\w+)? is null|TypeError: can't access property/;
