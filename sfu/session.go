@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"sync"
+	"time"
 
 	"lectern/sfu/egress"
 	"lectern/sfu/track"
@@ -248,10 +249,15 @@ func (s *session) tick(now int64) {
 	s.sender.Tick(now)
 }
 
+// startAfter is how long packets wait when a connection has come about: the
+// client has its keys a little later than the server, and what a viewer begins
+// with must not come before.
+const startAfter = 20 * time.Millisecond
+
 // StateChanged is called by the transport, as all that follow.
 func (s *session) StateChanged(state transport.State) {
 	if state == transport.Connected {
-		s.sender.Start()
+		time.AfterFunc(startAfter, s.sender.Start) // which does nothing once it is closed
 	}
 	s.events.stateChanged(state)
 }
