@@ -98,12 +98,15 @@ test('a change of mode: the picture that plays goes on until the next has begun'
   call.server.hear('mode', { mode: 'sfu' });
   await look();
   assert.deepEqual(call.member().camera.getVideoTracks(), old, 'and it goes on after the word');
+  call.server.hear('leave', { connectorId: call.server.of('answer')[0].connectorId, memberId: 'S_ben' });
+  await look();
+  assert.deepEqual(call.member().camera.getVideoTracks(), old, 'its last picture stays after its end');
   line(pc, '0').come = 1;
   await look();
   assert.equal(call.member().camera, before, 'the same stream');
   assert.deepEqual(before.getVideoTracks(), [line(pc, '0').track]);
   assert.notEqual(direct.connectionState, 'closed');
-  call.server.hear('leave', { connectorId: call.server.of('answer')[0].connectorId, memberId: 'S_ben' });
+  t.mock.timers.tick(700);
   assert.equal(direct.connectionState, 'closed');
   assert.deepEqual(before.getVideoTracks(), [line(pc, '0').track]);
   assert.deepEqual(call.notices, [{ kind: 'mode', mode: 'sfu' }]);

@@ -22,6 +22,7 @@ import { received } from './tracks.js';
 /** @typedef {{camera: MediaStream, tracks: Tracks, screen: MediaStream | null, connection: Connection}} MemberMedia */
 
 const AGAIN_MS = 1000; // after the server has ended one's screen
+const LINGER_MS = 700; // a picture of the mesh stays, when it has ended for one of the server's
 const CLOSING_MS = 2000; // a `close` may wait this long for its channel
 const UPLINK = 3_000_000; // bit/s for all copies of one's picture
 const COPY = { most: 1_700_000, least: 200_000 };
@@ -74,7 +75,7 @@ export class Mesh {
       case 'answer': return connector?.accept(data.remoteConnectorId, data.answer);
       case 'icecandidate': return connector?.addCandidate(data.candidate);
       case 'leave':
-        this.close(data.connectorId);
+        this.#ended(data.connectorId);
         if (connector?.streamType === 'display' && connector.memberId === SERVER) setTimeout(() => this.#lostScreen(), AGAIN_MS);
         return;
       case 'reconnect':
@@ -100,6 +101,18 @@ export class Mesh {
     this.#display = stream;
     this.#shownAgain = false;
     this.showAll();
+  }
+
+  /**
+   * The other end is gone. When a room has gone over to the server, the last picture stays until that of the server is
+   * there: there is a moment between the two.
+   * @param {string} id
+   */
+  #ended(id) {
+    const connector = this.connectors.get(id);
+    if (!connector || !this.sfu || connector.memberId === SERVER || connector.streamType === 'display') return this.close(id);
+    connector.health.stop(); // nothing is to be mended
+    setTimeout(() => this.close(id), LINGER_MS);
   }
 
   /** The server ended the connector of one's screen, not we: it is shown once more. */

@@ -5,7 +5,7 @@ import { keep, say, sayAttribute, size, t } from '../i18n.js';
 import { chatMessage, showTransfer } from './chat-message.js';
 import { announce, h, icon, styled } from './dom.js';
 
-/** @import {ChatMessage, RoomState} from '../core/types.js' */
+/** @import {ChatMessage, RoomState, Transfer} from '../core/types.js' */
 /** @import {Params} from '../i18n.js' */
 
 await styled('chat');
@@ -19,6 +19,8 @@ export class ChatDrawer extends HTMLElement {
   #attach = h('button', { class: 'round', testid: 'chat-attach', attrs: { type: 'button', 'data-tip-start': '' }, on: { click: () => this.#files.click() } }, icon('attach'));
   /** @type {readonly ChatMessage[]} */
   #messages = [];
+  /** @type {readonly Transfer[] | null} */
+  #transfers = null;
   /** @type {Map<string, HTMLElement>} cards by transfer id */
   #cards = new Map();
   #missed = 0;
@@ -61,6 +63,8 @@ export class ChatDrawer extends HTMLElement {
       this.#attach.hidden = limit === 0;
       keep(this.#attach, 'tip', () => { for (const name of ['aria-label', 'data-tip']) this.#attach.setAttribute(name, t('chat.attach', { size: size(limit) })); });
     }
+    if (messages === this.#messages && transfers === this.#transfers) return;
+    this.#transfers = transfers;
     const following = this.#atEnd();
     const fresh = messages.slice(this.#messages.length);
     for (const [index, message] of fresh.entries()) {

@@ -250,7 +250,8 @@ class RoomView {
     const { kind, name = '', type } = notice;
     if (this.acts.notice(notice)) return;
     if (kind === 'error') {
-      this.#toasts.add(refusal(type), { urgent: true });
+      // The server tells in the person's own language why the room stays as it is.
+      this.#toasts.add(notice.message ?? refusal(type), { urgent: true });
       return;
     }
     // Before an audience, to come and go is a matter of the stage.
