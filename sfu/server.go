@@ -9,17 +9,19 @@ import (
 	"sync/atomic"
 	"time"
 
+	"lectern/sfu/egress"
 	"lectern/sfu/track"
 	"lectern/sfu/transport"
 )
 
 // Config says where media comes in.
 type Config struct {
-	Port      int          // UDP; 0: an ephemeral one
-	Listen    netip.Addr   // address to bind; the zero value is all
-	Addresses []netip.Addr // what clients are told instead of this machine's addresses
-	MaxFile   int64        // bytes of a file that a client may send to the others; 0: no limit
-	Logger    *slog.Logger // nil: nothing is logged
+	Port      int            // UDP; 0: an ephemeral one
+	Listen    netip.Addr     // address to bind; the zero value is all
+	Addresses []netip.Addr   // what clients are told instead of this machine's addresses
+	Socket    egress.Options // what the kernel is not to be asked for
+	MaxFile   int64          // bytes of a file that a client may send to the others; 0: no limit
+	Logger    *slog.Logger   // nil: nothing is logged
 }
 
 // Server is what the SFU planes of all rooms share: the UDP port, the
@@ -44,7 +46,7 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	e, err := transport.Listen(transport.Config{Port: c.Port, Listen: c.Listen, Addresses: c.Addresses, Logger: c.Logger})
+	e, err := transport.Listen(transport.Config{Port: c.Port, Listen: c.Listen, Addresses: c.Addresses, Socket: c.Socket, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}

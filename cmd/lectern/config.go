@@ -35,6 +35,7 @@ type Config struct {
 	Origins      []string
 	ICEServers   []string
 	RTCPort      int
+	RTCBatching  string
 	RTCIPs       []string
 	TLS          string
 	TLSCert      string
@@ -56,6 +57,7 @@ func Default() Config {
 		MaxFile:      100,
 		Grace:        15 * time.Second,
 		RTCPort:      7882,
+		RTCBatching:  "auto",
 		PingInterval: 25 * time.Second,
 		PingTimeout:  20 * time.Second,
 		TLS:          "off",
@@ -104,6 +106,7 @@ func (c Config) Validate() error {
 	}
 	for _, ch := range []choice{
 		{"mode", c.Mode, []string{"auto", "p2p", "sfu"}},
+		{"rtc-batching", c.RTCBatching, []string{"auto", "no-gso", "off"}},
 		{"tls", c.TLS, []string{"off", "self", "files"}},
 		{"log-level", c.LogLevel, []string{"debug", "info", "warn", "error"}},
 		{"log-format", c.LogFormat, []string{"text", "json"}},

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"lectern/sfu"
+	"lectern/sfu/egress"
 	"lectern/signaling/auto"
 	"lectern/signaling/media"
 	"lectern/signaling/p2p"
@@ -24,7 +25,10 @@ func openMedia(cfg Config, log *slog.Logger) (*sfu.Server, error) {
 	if cfg.Mode == room.ModeP2P {
 		return nil, nil // no server is what p2p means
 	}
-	c := sfu.Config{Port: cfg.RTCPort, Addresses: cfg.rtcAddresses(), MaxFile: cfg.maxFileBytes(), Logger: log}
+	c := sfu.Config{
+		Port: cfg.RTCPort, Addresses: cfg.rtcAddresses(), MaxFile: cfg.maxFileBytes(), Logger: log,
+		Socket: egress.Options{NoGSO: cfg.RTCBatching != "auto", NoMulti: cfg.RTCBatching == "off"},
+	}
 	s, err := sfu.New(c)
 	if cfg.Mode == room.ModeAuto && c.Port != 0 && errors.Is(err, syscall.EADDRINUSE) {
 		c.Port = 0

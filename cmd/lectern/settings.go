@@ -76,6 +76,9 @@ func settings() []setting {
 		list("rtc-ip", "ADDRESS", "IP address that clients are told for media, instead of those of this machine's "+
 			"interfaces: the public one where NAT maps it one to one. May be both an IPv4 and an IPv6 one.",
 			func(c *Config) *[]string { return &c.RTCIPs }),
+		text("rtc-batching", "auto|no-gso|off", "How media is handed to the kernel: in runs and many at once where it can (Linux), "+
+			"without runs (UDP segmentation offload), or packet by packet. For networks that take runs badly.",
+			func(c *Config) *string { return &c.RTCBatching }),
 		text("tls", "off|self|files", "HTTPS, without which browsers give cameras to http://localhost only. "+
 			"self: with a certificate that the server makes for this machine's names and addresses and keeps. "+
 			"files: with tls-cert and tls-key.",
