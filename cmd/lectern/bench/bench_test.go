@@ -71,6 +71,7 @@ func small(url string) Plan {
 func TestRun(t *testing.T) {
 	for name, set := range map[string]func(*Plan){
 		"capable": func(*Plan) {},
+		"woken":   func(p *Plan) { p.Wake = true },
 		"old":     func(p *Plan) { p.Clients, p.Viewers = old, 2 },
 		"meeting": func(p *Plan) { p.Publishers, p.Viewers, p.Rooms = 3, 0, 2 },
 		"encoder": func(p *Plan) { p.JitterSizes, p.Spread, p.Audio = true, 10*time.Millisecond, false },
@@ -184,7 +185,7 @@ func TestFailures(t *testing.T) {
 // checkAstray has the members join and waits until they say what is wrong.
 func checkAstray(t *testing.T, r *run, want string) {
 	t.Helper()
-	engine, err := newEngine(r.plan.URL)
+	engine, err := newEngine(r.plan)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -89,18 +90,19 @@ func newCrowd(p *Plan, e *client.Engine) *crowd {
 }
 
 // fill has everybody join, at the plan's rate: publishers first, since the one
-// who comes first is host.
+// who comes first is host. The times between two differ, so that joins are not in
+// step with sounds and pictures.
 func (c *crowd) fill(ctx context.Context) error {
-	pace := time.NewTicker(time.Second / time.Duration(c.plan.JoinRate))
-	defer pace.Stop()
+	every := time.Second / time.Duration(c.plan.JoinRate)
+	due := time.Now()
 	for i, m := range c.list {
 		if i > 0 && !m.publishes && c.list[i-1].publishes {
 			c.joins.Wait()
 		}
 		c.joins.Go(func() { c.join(ctx, m) })
-		select {
-		case <-pace.C:
-		case <-ctx.Done():
+		due = due.Add(every)
+		jitter := time.Duration((mathrand.Float64() - 0.5) * float64(every)) //nolint:gosec // no secret
+		if !wait(ctx, time.Until(due.Add(jitter))) {
 			return ctx.Err()
 		}
 	}

@@ -43,6 +43,7 @@ type Plan struct {
 	Duration time.Duration
 
 	PID  string // a number, "auto" or "none"
+	Wake bool   // see downlink.Config
 	JSON string // file; "-" is standard output
 }
 
@@ -160,6 +161,9 @@ func (p *Plan) title() string {
 	if p.Spread > 0 {
 		fmt.Fprintf(&b, ", spread over %v", p.Spread)
 	}
+	if p.Wake {
+		b.WriteString(", woken by packets")
+	}
 	return b.String()
 }
 
@@ -211,7 +215,7 @@ func rateText(bits int) string {
 func (p Planned) plan() *Plan {
 	return &Plan{
 		Scenario: p.Scenario, Rooms: p.Rooms, Publishers: p.Publishers, Viewers: p.Viewers, Clients: p.Clients,
-		Bitrate: p.Bitrate, FPS: p.FPS, Audio: p.Audio, JitterSizes: p.JitterSizes,
+		Bitrate: p.Bitrate, FPS: p.FPS, Audio: p.Audio, JitterSizes: p.JitterSizes, Wake: p.Wake,
 		Spread: time.Duration(p.SpreadMs * float64(time.Millisecond)), Duration: time.Duration(p.DurationMs * float64(time.Millisecond)),
 	}
 }

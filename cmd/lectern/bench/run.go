@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lectern/cmd/lectern/client"
+	"lectern/cmd/lectern/client/downlink"
 )
 
 const (
@@ -38,7 +39,7 @@ func Run(ctx context.Context, p Plan, say func(string)) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := newEngine(p.URL)
+	engine, err := newEngine(&p)
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +48,8 @@ func Run(ctx context.Context, p Plan, say func(string)) (*Report, error) {
 }
 
 // newEngine makes the engine of clients that reach a server.
-func newEngine(address string) (*client.Engine, error) {
-	u, err := url.Parse(address)
+func newEngine(p *Plan) (*client.Engine, error) {
+	u, err := url.Parse(p.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +57,7 @@ func newEngine(address string) (*client.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.NewEngine(local)
+	return client.NewEngine(local, func(c *downlink.Config) { c.Wake = p.Wake })
 }
 
 // run is one run.

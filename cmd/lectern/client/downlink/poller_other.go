@@ -5,7 +5,10 @@ package downlink
 import "sync"
 
 // poller reads each socket on a goroutine of its own.
-type poller struct{ readers sync.Map } // of *Peer: *sync.WaitGroup
+type poller struct {
+	wakes   bool     // does not matter here
+	readers sync.Map // of *Peer: *sync.WaitGroup
+}
 
 // add has the packets of a peer's socket taken.
 func (l *poller) add(p *Peer) error {
