@@ -11,7 +11,7 @@ const LIMIT = { timeout: 90_000 };
 let server;
 let talkers = [];
 
-before(async () => { server = await startServer(['--grace', '6s']); });
+before(async () => { server = await startServer(['--grace', '6s', '--mode', 'p2p']); });
 after(() => server?.stop());
 
 /** Declares a test whose clients are closed at its end, and whose failure shows the server's log. */
