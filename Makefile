@@ -11,7 +11,7 @@ E2E         := cmd/lectern/e2e
 NODE_BIN    := $(E2E)/node_modules/.bin
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help run build test lint test-go test-page test-e2e test-e2e-heavy measure measure-promotion lecture bench-load fuzz cover suites node-modules
+.PHONY: help run build test lint test-go test-page test-e2e test-e2e-heavy measure measure-promotion lecture bench-load bench profile netem fuzz cover suites node-modules
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -81,6 +81,21 @@ bench-load: build ## lectern bench: 100 viewers of one, a meeting of 8 (make ben
 	  bin/lectern bench --url $$url --pid $$server --scenario $$scenario $(ARGS); echo; \
 	  kill $$server; wait $$server || true; \
 	done
+
+bench: ## Go benchmarks of media and signaling, COUNT (6) times, for benchstat: bin/bench.txt
+	@mkdir -p bin
+	$(GO) test -run '^$$' -bench '^Benchmark(Fanout|Forward|Rewrite|RoomRelay|EngineIO)$$' -count $(or $(COUNT),6) \
+	  ./sfu ./sfu/track ./sfu/rewrite ./signaling/room ./signaling/socketio/engine | tee bin/bench.txt
+
+# One process has the publisher, the server and the viewers: what they cost is in
+# it, and so is how they connect.
+profile: ## CPU profile of BenchmarkFanout/100: bin/cpu.pprof
+	@mkdir -p bin
+	$(GO) test -run '^$$' -bench '^BenchmarkFanout$$/^100$$' -benchtime 8s -cpuprofile bin/cpu.pprof -o bin/sfu.test ./sfu
+	$(GO) tool pprof -top -nodecount 40 bin/sfu.test bin/cpu.pprof
+
+netem: build ## Media over a link that loses 3 % and takes 50 ms, both ways (Linux, root)
+	LECTERN_NETEM=$(CURDIR)/bin/lectern $(GO) test -count 1 -run '^TestNetem$$' -v ./cmd/lectern
 
 # npm ci only when the lock file changed since the last one.
 node-modules:
