@@ -53,7 +53,7 @@ func Default() Config {
 		P2PMax:       4,
 		P2PReturn:    2 * time.Minute,
 		Stage:        16,
-		MaxMembers:   1000,
+		MaxMembers:   2000,
 		MaxFile:      100,
 		Grace:        15 * time.Second,
 		RTCPort:      7882,
