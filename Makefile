@@ -40,6 +40,7 @@ lint: ## gofmt, go vet, staticcheck, types of the page
 test-go: ## Go tests with the race detector
 	@.ci/install gcc
 	$(GO) test -race -timeout 5m ./...
+	$(GO) test -run Alloc ./sfu/... # the race detector allocates
 
 # The test runner's command line is spelt out file by file: what a bare folder
 # means to it changed between Node 20 and 22.
