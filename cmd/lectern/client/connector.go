@@ -271,12 +271,17 @@ func (x *connector) wants(k codec.Kind) bool {
 	return false // a downlink, or somebody else's screen
 }
 
-// put has a transceiver send a kind.
+// put has a transceiver send a kind. A sender with pion's interceptors is only
+// to be had for a transceiver of pion's choice (AddTrack), so this one is without
+// them, and the outlet itself sends again what is lost.
 func (x *connector) put(k codec.Kind, t *webrtc.RTPTransceiver) error {
 	c := x.client
 	src := c.publisher.source(x.stream, k)
 	streamID := c.options.ID[:8] + string(x.stream)
 	o := newOutlet(src, streamID)
+	if k == codec.Video { // nobody asks for sound again
+		o.repair = new(repair)
+	}
 	sender, err := x.api.NewRTPSender(o, x.pc.SCTP().Transport())
 	if err != nil {
 		return fmt.Errorf("client: make a sender: %w", err)
@@ -292,7 +297,7 @@ func (x *connector) put(k codec.Kind, t *webrtc.RTPTransceiver) error {
 func (x *connector) hold(k codec.Kind, t *webrtc.RTPTransceiver, sender *webrtc.RTPSender, o *outlet) {
 	x.sends[k] = sent{t, sender, o}
 	x.client.publisher.attach(o)
-	x.client.closing.Go(func() { o.source.listen(sender) }) // ends with the sender
+	x.client.closing.Go(func() { o.listen(sender) }) // ends with the sender
 }
 
 // withdraw has nothing of a kind sent any more.

@@ -20,7 +20,8 @@ type outlet struct {
 	streamID string
 	open     atomic.Bool
 	bound    atomic.Pointer[binding]
-	sequence uint16 // of the next packet; owned by the publisher's goroutine
+	repair   *repair // nil: nothing is sent again, or pion does it
+	sequence uint16  // of the next packet; owned by the publisher's goroutine
 }
 
 // binding is where the packets go.
@@ -51,6 +52,9 @@ func (o *outlet) write(h rtp.Header, payload []byte) {
 	}
 	h.SSRC, h.PayloadType, h.SequenceNumber = b.ssrc, b.payloadType, o.sequence
 	o.sequence++
+	if o.repair != nil {
+		o.repair.keep(&h, payload)
+	}
 	_, _ = b.writer.WriteRTP(&h, payload) // a connection that ends takes no more
 }
 
@@ -93,17 +97,35 @@ func (o *outlet) Kind() webrtc.RTPCodecType {
 	return webrtc.RTPCodecTypeAudio
 }
 
+// maxFeedback is the longest RTCP packet that is understood, in bytes: one
+// datagram.
+const maxFeedback = 1500
+
 // listen follows what is said about a sender, until it ends.
-func (s *source) listen(sender *webrtc.RTPSender) {
+func (o *outlet) listen(sender *webrtc.RTPSender) {
+	b := make([]byte, maxFeedback)
 	for {
-		list, _, err := sender.ReadRTCP()
+		n, _, err := sender.Read(b)
 		if err != nil {
 			return
 		}
-		for _, p := range list {
-			switch p.(type) {
-			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				s.asked.Store(true)
+		list, err := rtcp.Unmarshal(b[:n])
+		if err != nil {
+			continue // the next one may be right
+		}
+		o.hear(list)
+	}
+}
+
+// hear does what is asked for.
+func (o *outlet) hear(list []rtcp.Packet) {
+	for _, p := range list {
+		switch p := p.(type) {
+		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+			o.source.asked.Store(true)
+		case *rtcp.TransportLayerNack:
+			if b := o.bound.Load(); b != nil && o.repair != nil && o.open.Load() {
+				o.repair.answer(p, b.writer)
 			}
 		}
 	}
