@@ -239,7 +239,7 @@ func (c *connector) becomeConnected() {
 			c.plane.tellGone(old)
 		}
 	}
-	c.plane.dropPlaceholder(c)
+	c.plane.dropStandIn(c)
 }
 
 // fail makes another connector in the place of one that is of no use any more,

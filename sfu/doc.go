@@ -32,7 +32,7 @@
 //     tracks attach there and nowhere else. When the uplink ends, the next one
 //     gets fresh receiving sections for the tracks that wait.
 //   - An existing client that is alone on stage before an audience has a
-//     connector with a placeholder for it, or it would send nothing.
+//     connector with a stand-in for it, or it would send nothing.
 //   - A section of a downlink whose stream has ended carries another one as soon
 //     as the client has heard of the end, so a description does not grow with
 //     people who come and go.

@@ -150,7 +150,7 @@ func (m *member) own(id protocol.ConnectorID) *connector {
 func (p *Plane) askFor(who, to protocol.MemberID) {
 	if len(p.asks) >= maxAsks {
 		for a := range p.asks {
-			if p.members[a.who] == nil || p.members[a.to] == nil && a.to != placeholder {
+			if p.members[a.who] == nil || p.members[a.to] == nil && a.to != standIn {
 				delete(p.asks, a)
 			}
 		}

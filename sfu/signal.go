@@ -37,7 +37,7 @@ func (p *Plane) offer(m *member, msg *protocol.Offer) error {
 	asked := msg.StreamType == protocol.StreamUser && p.answerAsk(ask{m.id, msg.Member})
 	gone := &protocol.ConnectorGone{Connector: msg.Connector, Member: msg.Member}
 	other := p.members[msg.Member]
-	ours := m.downlink && msg.Member == protocol.ServerMember || !m.downlink && msg.Member == placeholder
+	ours := m.downlink && msg.Member == protocol.ServerMember || !m.downlink && msg.Member == standIn
 	if other == nil && !ours {
 		p.send(m.id, gone)
 		if asked {

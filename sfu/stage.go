@@ -7,10 +7,10 @@ import (
 	"lectern/signaling/protocol"
 )
 
-// placeholder stands for the audience at an existing client that is alone on
+// standIn stands for the audience at an existing client that is alone on
 // stage: without a connector it would send nothing. The client shows it as a
 // member without picture.
-const placeholder protocol.MemberID = "audience"
+const standIn protocol.MemberID = "audience"
 
 // Attach shows the newcomer to everybody if it is on stage, and the stage to
 // the newcomer.
@@ -73,7 +73,7 @@ func (p *Plane) mustAsk(at, other *member) bool {
 // asked reports whether a getOffer to a member waits for its offer.
 func (p *Plane) asked(id protocol.MemberID) bool {
 	for a := range p.asks {
-		if a.who == id && (p.members[a.to] != nil || a.to == placeholder) {
+		if a.who == id && (p.members[a.to] != nil || a.to == standIn) {
 			return true
 		}
 	}
@@ -132,7 +132,7 @@ func (p *Plane) leaveStage(m *member) {
 	p.setActive(m.user, [2]bool{})
 	switch {
 	case uplink == nil:
-	case m.downlink || uplink.plays == placeholder:
+	case m.downlink || uplink.plays == standIn:
 		p.end(uplink)
 		p.tellGone(uplink)
 	default:
@@ -166,20 +166,20 @@ func (p *Plane) ensureUplink(m *member) {
 		p.tellGone(uplink)
 	case m.downlink:
 	case uplink == nil && !alone && len(p.stage) == 1 && !p.asked(m.id):
-		p.askFor(m.id, placeholder)
-	case uplink != nil && alone && uplink.plays == placeholder:
+		p.askFor(m.id, standIn)
+	case uplink != nil && alone && uplink.plays == standIn:
 		p.end(uplink)
 		p.tellGone(uplink)
 	}
 }
 
-// dropPlaceholder ends the connector with the audience when the member has
+// dropStandIn ends the connector with the audience when the member has
 // another one that works.
-func (p *Plane) dropPlaceholder(works *connector) {
-	if works.stream != protocol.StreamUser || works.plays == placeholder {
+func (p *Plane) dropStandIn(works *connector) {
+	if works.stream != protocol.StreamUser || works.plays == standIn {
 		return
 	}
-	if c := works.member.userConnector(placeholder); c != nil {
+	if c := works.member.userConnector(standIn); c != nil {
 		p.end(c)
 		p.tellGone(c)
 	}
