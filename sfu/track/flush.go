@@ -14,9 +14,9 @@ const (
 	gatherTime = millisecond
 	// maxGather is how many packets wait at most.
 	maxGather = 32
-	// splitAt is from how many subscriptions on a burst is split over the cores,
-	// and how many each part has at least.
-	splitAt = 128
+	// leastPart is how many subscriptions each part has at least when a burst is
+	// split over the cores: so none is with fewer than twice as many.
+	leastPart = 128
 )
 
 // flush gives what was laid by to the subscriptions, unless a frame's rest may
@@ -52,7 +52,7 @@ func (t *Track) fanOut(list []*parcel, into *egress.Batch) {
 	subs := *t.subscriptions.Load()
 	parts := 1
 	if t.fan != nil {
-		parts = min(t.fan.workers+1, max(1, len(subs)/splitAt))
+		parts = min(t.fan.workers+1, max(1, len(subs)/leastPart))
 	}
 	each := (len(subs) + parts - 1) / max(parts, 1)
 	for len(subs) > each {
