@@ -273,12 +273,13 @@ func (x *connector) wants(k codec.Kind) bool {
 
 // put has a transceiver send a kind. A sender with pion's interceptors is only
 // to be had for a transceiver of pion's choice (AddTrack), so this one is without
-// them, and the outlet itself sends again what is lost.
+// them, and the outlet itself reports and sends again what is lost.
 func (x *connector) put(k codec.Kind, t *webrtc.RTPTransceiver) error {
 	c := x.client
 	src := c.publisher.source(x.stream, k)
 	streamID := c.options.ID[:8] + string(x.stream)
 	o := newOutlet(src, streamID)
+	o.reports = &reports{cname: c.options.ID, send: x.pc.WriteRTCP}
 	if k == codec.Video { // nobody asks for sound again
 		o.repair = new(repair)
 	}

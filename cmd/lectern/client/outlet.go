@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -20,8 +21,9 @@ type outlet struct {
 	streamID string
 	open     atomic.Bool
 	bound    atomic.Pointer[binding]
-	repair   *repair // nil: nothing is sent again, or pion does it
-	sequence uint16  // of the next packet; owned by the publisher's goroutine
+	repair   *repair  // nil: nothing is sent again, or pion does it
+	reports  *reports // nil: pion does it
+	sequence uint16   // of the next packet; owned by the publisher's goroutine
 }
 
 // binding is where the packets go.
@@ -56,6 +58,9 @@ func (o *outlet) write(h rtp.Header, payload []byte) {
 		o.repair.keep(&h, payload)
 	}
 	_, _ = b.writer.WriteRTP(&h, payload) // a connection that ends takes no more
+	if o.reports != nil {
+		o.reports.count(o.source.kind, &h, len(payload), time.Now())
+	}
 }
 
 // Bind is called by pion when the track may send.

@@ -104,6 +104,15 @@ type source struct {
 	buffer  []byte
 }
 
+// rtpTime is the RTP timestamp of what is sampled at a time.
+func rtpTime(k codec.Kind, at time.Time) uint32 {
+	rate := int64(audioClock)
+	if k == codec.Video {
+		rate = videoClock
+	}
+	return uint32(at.Sub(began).Microseconds() * rate / 1_000_000) //nolint:gosec // wraps around
+}
+
 // part is a packet of a picture.
 type part struct {
 	due              time.Time
@@ -252,10 +261,6 @@ func (s *source) send(size int, last bool, at time.Time) {
 		}
 		return
 	}
-	rate := int64(audioClock)
-	if s.kind == codec.Video {
-		rate = videoClock
-	}
 	s.number++
 	payload := s.buffer[:size]
 	sent := sinceEpoch(time.Now())
@@ -263,7 +268,7 @@ func (s *source) send(size int, last bool, at time.Time) {
 	if s.engine.measures(sent) {
 		s.measured.Add(1)
 	}
-	timestamp := uint32(at.Sub(began).Microseconds() * rate / 1_000_000) //nolint:gosec // wraps around
+	timestamp := rtpTime(s.kind, at)
 	for _, o := range *list {
 		o.write(rtp.Header{Version: 2, Marker: last, Timestamp: timestamp}, payload)
 	}

@@ -3,11 +3,14 @@
 // a thousand of them and still measure the server.
 //
 // It answers offers as a browser does (VP8, Opus, RTX, and the header
-// extensions that a browser takes but for the transport-wide numbers), is the
-// controlled side of ICE with one candidate, does the DTLS handshake as its
-// client, and decrypts in place. It reports what came each second, asks for
-// what is missing (RFC 4585) and for a keyframe while it has none. It knows
-// nothing of rooms; an Owner says who takes the packets of an m-line.
+// extensions that a browser takes but for the transport-wide numbers, which no
+// packet of this server's downlinks has), is the controlled side of ICE with one
+// candidate, does the DTLS handshake as its client, and decrypts in place. Its
+// feedback is a browser's, at a browser's times (feedback.go): it reports what
+// came of each stream, says how much may be sent where that was negotiated
+// (REMB), asks for what is missing as soon as it knows (RFC 4585), and for a
+// keyframe while it has none. It knows nothing of rooms; an Owner says who takes
+// the packets of an m-line.
 //
 // Bounds: 64 streams, 16 candidates of the other side, 32 handshake packets
 // that wait.

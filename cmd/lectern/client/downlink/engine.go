@@ -17,12 +17,8 @@ import (
 	"lectern/sfu/packet"
 )
 
-const (
-	// beatTime is how often feedback is looked after.
-	beatTime = 50 * time.Millisecond
-	// reportBeats is how many beats are between two reports of a peer.
-	reportBeats = 20
-)
+// beatTime is how often feedback is looked after.
+const beatTime = 50 * time.Millisecond
 
 // Config is what the peers of an Engine share.
 type Config struct {
@@ -42,6 +38,8 @@ type Counters struct {
 	Duplicates    int64 // of these: came before
 	Asked         int64 // packets asked for by NACK, each time counts
 	Keyframes     int64 // asked for by PLI
+	Feedback      int64 // packets of RTCP that were sent
+	Reports       int64 // sender reports that came
 }
 
 // Engine is what peers share. Its methods may be called concurrently.
@@ -52,7 +50,7 @@ type Engine struct {
 	certificate tls.Certificate
 	print       string
 
-	packets, retransmitted, duplicates, asked, keyframes atomic.Int64
+	packets, retransmitted, duplicates, asked, keyframes, feedback, reports atomic.Int64
 
 	poller poller
 
@@ -89,7 +87,7 @@ func NewEngine(c Config) (*Engine, error) {
 func (e *Engine) Counters() Counters {
 	return Counters{
 		Packets: e.packets.Load(), Retransmitted: e.retransmitted.Load(), Duplicates: e.duplicates.Load(),
-		Asked: e.asked.Load(), Keyframes: e.keyframes.Load(),
+		Asked: e.asked.Load(), Keyframes: e.keyframes.Load(), Feedback: e.feedback.Load(), Reports: e.reports.Load(),
 	}
 }
 
@@ -130,14 +128,13 @@ func (e *Engine) forget(p *Peer) {
 	}
 }
 
-// beat has every peer send its feedback. The reports of the peers are spread
-// over the second.
+// beat has every peer send its feedback.
 func (e *Engine) beat(b *beats) {
 	defer close(b.done)
 	ticker := time.NewTicker(beatTime)
 	defer ticker.Stop()
 	var list []*Peer
-	for n := uint32(0); ; n++ {
+	for {
 		select {
 		case <-ticker.C:
 		case <-b.stop:
@@ -148,7 +145,7 @@ func (e *Engine) beat(b *beats) {
 		e.mu.Unlock()
 		now := clock(time.Now())
 		for _, p := range list {
-			p.feedback(now, (n+p.ssrc)%reportBeats == 0)
+			p.feedback(now)
 		}
 		clear(list)
 	}

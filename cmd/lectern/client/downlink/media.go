@@ -4,22 +4,14 @@ import (
 	"encoding/binary"
 	"time"
 
-	"github.com/pion/rtcp"
-
 	"lectern/sfu/packet"
 	"lectern/sfu/receive"
 )
 
-const (
-	// askAgain is the time between two requests for a keyframe.
-	askAgain = int64(500 * time.Millisecond)
-	// maxNACK is how many packets one request names.
-	maxNACK = 64
+const senderReport = 200 // packet type (RFC 3550 section 12.1)
 
-	senderReport = 200 // packet type (RFC 3550 section 12.1)
-)
-
-// take takes what the socket had: STUN, DTLS or media (RFC 7983 section 7).
+// take takes what the socket had: STUN, DTLS or media (RFC 7983 section 7). What
+// is found missing is asked for at once.
 func (p *Peer) take(list []datagram, late time.Duration) {
 	p.engine.late(late)
 	p.mu.Lock()
@@ -38,6 +30,9 @@ func (p *Peer) take(list []datagram, late time.Duration) {
 			default: // DTLS sends it again
 			}
 		}
+	}
+	if len(list) > 0 {
+		p.request(clock(list[len(list)-1].at))
 	}
 }
 
@@ -58,6 +53,7 @@ func (p *Peer) takeMedia(b []byte, at time.Time) {
 		return
 	}
 	p.engine.packets.Add(1)
+	p.remb.bytes += len(plain)
 	s := p.streams[c.header.SSRC]
 	if s == nil {
 		return
@@ -114,78 +110,10 @@ func (p *Peer) takeReports(b []byte, now int64) {
 		}
 		if b[1] == senderReport && size >= 28 {
 			if s := p.streams[binary.BigEndian.Uint32(b[4:])]; s != nil {
+				p.engine.reports.Add(1)
 				s.account.SenderReport(now, binary.BigEndian.Uint64(b[8:]))
 			}
 		}
 		b = b[size:]
 	}
-}
-
-// feedback sends what is due: requests for what is missing, and reports of
-// what came.
-func (p *Peer) feedback(now int64, report bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c := p.secured.Load()
-	if c == nil || p.closed {
-		return
-	}
-	var list []rtcp.Packet
-	if report {
-		list = p.report(list, now)
-	}
-	for _, s := range p.order {
-		list = p.ask(list, s, now)
-	}
-	if len(list) == 0 {
-		return
-	}
-	plain, err := rtcp.Marshal(list)
-	if err != nil {
-		return
-	}
-	if c.scratch, err = c.out.EncryptRTCP(c.scratch[:0], plain, nil); err == nil {
-		p.socket.write(c.scratch, p.to)
-	}
-}
-
-// report adds a receiver report (RFC 3550 section 6.4.2); mu is held.
-func (p *Peer) report(list []rtcp.Packet, now int64) []rtcp.Packet {
-	const most = 31 // blocks of one packet
-	r := &rtcp.ReceiverReport{SSRC: p.ssrc}
-	for _, s := range p.order {
-		if b, ok := s.account.Report(now); ok && len(r.Reports) < most {
-			r.Reports = append(r.Reports, rtcp.ReceptionReport{
-				SSRC: s.ssrc, FractionLost: b.Fraction, TotalLost: b.Lost & 0xffffff, LastSequenceNumber: b.Highest,
-				Jitter: b.Jitter, LastSenderReport: b.LSR, Delay: b.DLSR,
-			})
-		}
-	}
-	if len(r.Reports) == 0 {
-		return list
-	}
-	return append(list, r)
-}
-
-// ask adds requests for what a stream lacks; mu is held.
-func (p *Peer) ask(list []rtcp.Packet, s *stream, now int64) []rtcp.Packet {
-	if !s.video {
-		return list
-	}
-	var room [maxNACK]uint16
-	due, gaveUp := s.account.Due(now, room[:0])
-	if len(due) > 0 {
-		p.engine.asked.Add(int64(len(due)))
-		list = append(list, &rtcp.TransportLayerNack{
-			SenderSSRC: p.ssrc, MediaSSRC: s.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(due),
-		})
-	}
-	s.needsKey = s.needsKey || gaveUp
-	_, heard := s.account.Highest()
-	if s.needsKey && heard && (s.asked == 0 || now-s.asked >= askAgain) {
-		s.asked = now
-		p.engine.keyframes.Add(1)
-		list = append(list, &rtcp.PictureLossIndication{SenderSSRC: p.ssrc, MediaSSRC: s.ssrc})
-	}
-	return list
 }

@@ -84,6 +84,7 @@ type Peer struct {
 	candidates []netip.AddrPort
 	streams    map[uint32]*stream // by SSRC, and by that of the retransmissions
 	order      []*stream
+	remb       remb
 	version    uint64 // of the last answer
 }
 
@@ -96,6 +97,7 @@ type stream struct {
 	account   receive.Stream
 	needsKey  bool // nothing was decodable since it began, or since a loss
 	asked     int64
+	reportAt  int64 // when the next report is due; 0: not known before a packet
 }
 
 func newPeer(e *Engine, o Owner, s *socket) *Peer {
@@ -137,8 +139,11 @@ func (p *Peer) Answer(offer *description.Description) (*description.Description,
 		Candidates:      []string{fmt.Sprintf("candidate:1 1 udp 2130706431 %s %d typ host", p.engine.local, p.socket.port())},
 		EndOfCandidates: true,
 	}
+	p.remb.negotiated = false
 	for i := range offer.Sections {
-		a.Sections = append(a.Sections, answerSection(&offer.Sections[i]))
+		s := answerSection(&offer.Sections[i])
+		p.remb.negotiated = p.remb.negotiated || takesREMB(&s)
+		a.Sections = append(a.Sections, s)
 	}
 	p.follow(offer)
 	if first {
@@ -162,9 +167,11 @@ func (p *Peer) learn(list []string) {
 	}
 }
 
+const googREMB = "goog-remb"
+
 // wanted are the formats that are received.
 var wanted = []codec.Codec{
-	{Name: "VP8", Kind: codec.Video, ClockRate: 90000, Feedback: []string{"ccm fir", "nack", "nack pli"}},
+	{Name: "VP8", Kind: codec.Video, ClockRate: 90000, Feedback: []string{googREMB, "ccm fir", "nack", "nack pli"}},
 	{Name: "opus", Kind: codec.Audio, ClockRate: 48000, Channels: 2, Fmtp: "minptime=10;useinbandfec=1"},
 }
 
@@ -188,6 +195,13 @@ func answerSection(o *description.Section) description.Section {
 		}
 	}
 	return a
+}
+
+// takesREMB reports whether the sender of an answered section is to be told how
+// much it may send, and says when it sent.
+func takesREMB(s *description.Section) bool {
+	return !s.Rejected && len(s.Formats) > 0 && slices.Contains(s.Formats[0].Codec.Feedback, googREMB) &&
+		slices.ContainsFunc(s.Extensions, func(e description.Extension) bool { return e.URI == description.URIAbsSendTime })
 }
 
 // follow has the streams of an offer taken; mu is held.
