@@ -63,6 +63,28 @@ func loopbackUp(t *testing.T, mtu uint32) {
 	}
 }
 
+// forbid has this process's system calls of some kinds refused from now on.
+func forbid(t *testing.T, why unix.Errno, calls ...uint32) {
+	t.Helper()
+	const load, equal, give = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
+	filter := []unix.SockFilter{{Code: load, K: 0}} // the number of the call
+	for i, call := range calls {
+		filter = append(filter, unix.SockFilter{Code: equal, Jt: uint8(len(calls) - i), K: call})
+	}
+	filter = append(filter,
+		unix.SockFilter{Code: give, K: unix.SECCOMP_RET_ALLOW},
+		unix.SockFilter{Code: give, K: unix.SECCOMP_RET_ERRNO | uint32(why)})
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		t.Skip("prctl:", err)
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program))); errno != 0 {
+		t.Skip("seccomp:", errno)
+	}
+}
+
 // The kernel itself refuses runs of datagrams over the path's MTU, and sends
 // single ones in fragments.
 func TestSmallPath(t *testing.T) {
@@ -99,23 +121,7 @@ func TestSandbox(t *testing.T) {
 		return
 	}
 	loopbackUp(t, 65536)
-	const load, equal, give = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
-	filter := []unix.SockFilter{
-		{Code: load, K: 0}, // the number of the call
-		{Code: equal, Jt: 1, K: unix.SYS_SENDMMSG},
-		{Code: equal, Jf: 1, K: unix.SYS_RECVMMSG},
-		{Code: give, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
-		{Code: give, K: unix.SECCOMP_RET_ALLOW},
-	}
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		t.Skip("prctl:", err)
-	}
-	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program))); errno != 0 {
-		t.Skip("seccomp:", errno)
-	}
+	forbid(t, unix.EPERM, unix.SYS_SENDMMSG, unix.SYS_RECVMMSG)
 	out, in := Wrap(listen(t, "[::]:0"), Options{}), Wrap(listen(t, "0.0.0.0:0"), Options{})
 	s := sendingOn(t, out)
 	var want [][]byte
