@@ -1,6 +1,6 @@
 // Package codec describes media formats as SDP names them (RFC 8866 rtpmap and
 // fmtp), tells which two descriptions mean the same format, and finds in an RTP
-// payload whether a decoder can start there.
+// payload whether a decoder can start there, and where its pictures are counted.
 //
 // It does not know payload types, which belong to one connection's
 // descriptions, and it never decodes more than payload headers.
@@ -107,25 +107,7 @@ func (c Codec) Matches(other Codec) bool {
 //
 // The rules: VP8, RFC 7741 section 4.2 and 4.3; VP9, RFC 9628 section 4.2; H264,
 // RFC 6184 section 5; AV1, "RTP Payload Format For AV1" section 4.4.
-func (c Codec) Keyframe(payload []byte) bool {
-	if len(payload) == 0 {
-		return false
-	}
-	if c.Kind == Audio {
-		return true
-	}
-	switch formatOf(c.Name) {
-	case formatVP8:
-		return keyframeVP8(payload)
-	case formatVP9:
-		return keyframeVP9(payload)
-	case formatH264:
-		return keyframeH264(payload)
-	case formatAV1:
-		return keyframeAV1(payload)
-	}
-	return true
-}
+func (c Codec) Keyframe(payload []byte) bool { return c.Descriptor(payload).Keyframe }
 
 // format is an encoding name whose rules this package knows.
 type format uint8

@@ -1,7 +1,8 @@
 // Package rewrite maps the sequence numbers and timestamps of a source that
-// changes onto one outgoing RTP stream without a seam: what a translator or
-// mixer in the sense of RFC 3550 section 7 has to do when a viewer is moved to
-// another layer, another member, or past packets that are not for it.
+// changes onto one outgoing RTP stream without a seam, and what else counts up in
+// it: what a translator or mixer in the sense of RFC 3550 section 7 has to do when
+// a viewer is moved to another layer, another member, or past packets that are
+// not for it.
 //
 // It does not know packets, only numbers; nor which source is right, nor when
 // to change it. It reads no clock.
@@ -47,6 +48,10 @@ type Stream struct {
 	lastSeq  uint16 // the highest sequence number given
 	lastTS   uint32 // the newest timestamp given
 	lastTime int64  // when lastTS was first given, in ns
+
+	// What the payloads count.
+	newest   bool // the packet mapped last is the newest
+	counters [Counters]counter
 }
 
 // Switch makes the packet with these numbers the first of the next source: it
@@ -84,7 +89,8 @@ func (s *Stream) Map(now int64, seq uint16, ts uint32) (outSeq uint16, outTS uin
 	}
 	outSeq = s.first + uint16(ext-s.start-below) //nolint:gosec // sequence numbers wrap
 	outTS = ts + s.shift
-	if ext > s.mapped {
+	s.newest = ext > s.mapped
+	if s.newest {
 		s.mapped = ext
 		s.lastSeq = outSeq
 		if d := outTS - s.lastTS; !s.sent || d != 0 && d < 1<<31 {
@@ -173,6 +179,9 @@ func (s *Stream) anchor(now int64, seq uint16, ts uint32) {
 	s.mapped = s.start - 1
 	s.drops = 0
 	clear(s.dropped[:])
+	for i := range s.counters {
+		s.counters[i].settled = 0
+	}
 	s.first, s.shift = seq, 0
 	if s.sent {
 		s.first = s.lastSeq + 1

@@ -11,6 +11,22 @@
 // The package knows no session descriptions, rooms or sockets, and reads no
 // clock: times are arguments, monotonic, in nanoseconds, and all of one clock.
 //
+// # What is rewritten
+//
+// A viewer's packets have its own SSRC, payload type and header extensions, and
+// numbers that go on where its source changes: sequence numbers and timestamps,
+// and in the payload descriptors of VP8 and VP9 picture ids, TL0PICIDX and KEYIDX.
+// Decoders, and libwebrtc's frame buffer before them, take a number that jumps for
+// a loss and one that goes back for an old picture. Within a source each is moved
+// by the same, so a retransmission is what was sent first, and nothing is changed
+// as long as a viewer has its first source. Other references between pictures
+// (VP9's P_DIFF) are distances.
+//
+// Payloads of H264 have no such numbers. Those of AV1 have theirs in the dependency
+// descriptor, a header extension that is not negotiated (sfu/extensions.go): without
+// it receivers order pictures by sequence number. If it ever is, its frame numbers
+// have to go on too.
+//
 // # Concurrency
 //
 // All exported methods may be called concurrently. A packet runs through on the

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"sync"
 
+	"lectern/sfu/codec"
 	"lectern/sfu/packet"
 	"lectern/sfu/red"
 )
@@ -20,12 +21,12 @@ const (
 // parcel is one packet on its way to many: what was found out about it once. It
 // is not changed once it is laid by, so several goroutines may read it.
 type parcel struct {
-	source   *source
-	header   packet.Header
-	now      int64
-	format   int // index in the input's formats
-	keyframe bool
-	red      red.Payload // of a format that is RED
+	source     *source
+	header     packet.Header
+	now        int64
+	format     int // index in the input's formats
+	descriptor codec.Descriptor
+	red        red.Payload // of a format that is RED
 
 	level, orientation       [1]byte
 	hasLevel, hasOrientation bool
@@ -68,7 +69,7 @@ func (p *parcel) load(src *source, b []byte, h *packet.Header, now int64) (ok bo
 		}
 	}
 	p.size = copy(p.shared[rtxPrefix:], payload)
-	p.keyframe = f.Codec.Keyframe(payload)
+	p.descriptor = f.Codec.Descriptor(payload)
 	p.readExtensions(b, h)
 	return true
 }
@@ -111,6 +112,11 @@ func (p *parcel) build(slot []byte, sub *Subscription, out outgoing) []byte {
 	if out.change == retype && p.size > 0 && !p.red.SetTypes(b[len(b)-p.size:], out.types) {
 		return nil
 	}
+	for i := range p.descriptor.Counters {
+		if c := &p.descriptor.Counters[i]; c.Mask != 0 && c.Value != out.counts[i] {
+			c.Set(b[len(b)-p.size:], out.counts[i])
+		}
+	}
 	return b
 }
 
@@ -149,4 +155,5 @@ type outgoing struct {
 	original uint16
 	seq      uint16
 	ts, ssrc uint32
+	counts   [codec.Counters]uint16 // those of the payload
 }

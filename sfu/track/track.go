@@ -46,9 +46,6 @@ type Track struct {
 	malformed uint64
 }
 
-// New makes a track without inputs and subscriptions.
-func New(kind codec.Kind) *Track { return (*Fanout)(nil).New(kind) }
-
 // Kind is what the track carries.
 func (t *Track) Kind() codec.Kind { return t.kind }
 
@@ -123,7 +120,7 @@ func (t *Track) take(src *source, b []byte, h *packet.Header, now int64, recover
 		src.cache.Put(now, h.Sequence, b)
 		t.notePlaying(p)
 	}
-	if p.keyframe && t.kind == codec.Video {
+	if p.descriptor.Keyframe && t.kind == codec.Video {
 		t.keyframes.came()
 		if t.key.source != src || t.key.timestamp != h.Timestamp { // its first packet
 			t.key = lastKeyframe{src, h.Sequence, h.Timestamp, now}
@@ -152,7 +149,7 @@ func (t *Track) takeOver(p *parcel) bool {
 	if t.aimed == nil || t.aimed.rank < src.rank || t.aimed == t.current {
 		t.aim(src)
 	}
-	if !p.keyframe {
+	if !p.descriptor.Keyframe {
 		if t.kind == codec.Video && p.size > 0 && t.aimed == src {
 			t.keyframes.await(src)
 		}

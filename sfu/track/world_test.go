@@ -13,6 +13,9 @@ import (
 	"lectern/sfu/packet"
 )
 
+// New makes a track whose bursts are never split.
+func New(kind codec.Kind) *Track { return (*Fanout)(nil).New(kind) }
+
 // wire is a Sink that keeps what it is given.
 type wire struct {
 	mu sync.Mutex
@@ -98,12 +101,15 @@ func takeRTCP[T rtcp.Packet](t testing.TB, w *wire) (list []T) {
 var (
 	vp8  = codec.Preferred()[0]
 	h264 = codec.Preferred()[1]
+	vp9  = codec.Preferred()[3]
 	opus = codec.Preferred()[5]
 	reds = codec.Preferred()[6]
 )
 
 func videoFormats() []Format {
-	return []Format{{PayloadType: 96, RTX: 97, Codec: vp8}, {PayloadType: 98, RTX: 99, Codec: h264}}
+	return []Format{
+		{PayloadType: 96, RTX: 97, Codec: vp8}, {PayloadType: 98, RTX: 99, Codec: h264}, {PayloadType: 100, RTX: 101, Codec: vp9},
+	}
 }
 
 func audioFormats() []Format { return []Format{{PayloadType: 111, Codec: opus}} }
@@ -174,7 +180,9 @@ type viewer struct {
 func view(track *Track, ssrc uint32) *viewer {
 	v := &viewer{wire: &wire{}}
 	v.sender = NewSender(v.wire)
-	formats := []Format{{PayloadType: 120, RTX: 121, Codec: vp8}, {PayloadType: 122, RTX: 123, Codec: h264}}
+	formats := []Format{
+		{PayloadType: 120, RTX: 121, Codec: vp8}, {PayloadType: 122, RTX: 123, Codec: h264}, {PayloadType: 124, RTX: 125, Codec: vp9},
+	}
 	if track.Kind() == codec.Audio {
 		formats = []Format{{PayloadType: 109, Codec: opus}}
 	}
