@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -46,7 +47,12 @@ type Config struct {
 	// given; Port and Listen are not used.
 	Conn   net.PacketConn
 	Socket egress.Options // what the kernel is not to be asked for
-	Logger *slog.Logger   // nil: nothing is logged
+	// Sockets is how many share the port, each with a reader of its own, so that
+	// several cores read: 0 to 64, and 0 is one. Clients are divided among them
+	// by their address. There is one, and the log says why, if the system does
+	// not have it so, and with Conn.
+	Sockets int
+	Logger  *slog.Logger // nil: nothing is logged
 }
 
 // socketBuffer is asked of the kernel, in bytes; it gives what it may. Linux
@@ -54,11 +60,15 @@ type Config struct {
 // is lost packets when several clients send a large message at once.
 const socketBuffer = 4 << 20
 
+// maxSockets bounds Config.Sockets.
+const maxSockets = 64
+
 // Endpoint is the server's UDP port and its certificate, shared by all its
 // transports. Its methods may be called concurrently.
 type Endpoint struct {
 	mux         *mux
 	batches     sync.Pool      // of *egress.Batch, for what does not belong to a burst
+	next        atomic.Uint32  // counts the batches that were made
 	advertised  []netip.Addr   // most useful first
 	bases       []*net.UDPAddr // what ICE agents have as candidates
 	net         *stdnet.Net    // shared by the agents, which would each list the interfaces
@@ -86,7 +96,12 @@ var usualPatience = patience{
 }
 
 // Listen opens the port.
-func Listen(c Config) (*Endpoint, error) {
+func Listen(c Config) (*Endpoint, error) { return listen(c, egress.Share) }
+
+// share is egress.Share.
+type share func(conn *net.UDPConn, n int) ([]*net.UDPConn, error)
+
+func listen(c Config, with share) (*Endpoint, error) {
 	e := &Endpoint{log: c.Logger, loggers: quiet{}, advertised: c.Addresses, patience: usualPatience}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -98,7 +113,7 @@ func Listen(c Config) (*Endpoint, error) {
 	if e.net, err = stdnet.NewNet(); err != nil {
 		return nil, fmt.Errorf("transport: list the network interfaces: %w", err)
 	}
-	s, at, err := open(c)
+	sockets, at, err := open(c, with, e.log)
 	if err != nil {
 		return nil, err
 	}
@@ -107,24 +122,28 @@ func Listen(c Config) (*Endpoint, error) {
 	}
 	if len(e.advertised) == 0 {
 		if e.advertised, err = interfaceAddresses(); err != nil {
-			_ = s.Close()
+			for _, s := range sockets {
+				_ = s.Close()
+			}
 			return nil, err
 		}
 	}
 	e.bases = bases(e.advertised, at.Port())
-	e.batches.New = func() any { return s.NewBatch() }
-	e.mux = newMux(s, at.Port())
+	e.batches.New = func() any { return e.NewBatch() }
+	e.mux = newMux(sockets, at.Port())
 	return e, nil
 }
 
-// open is the socket and its address.
-func open(c Config) (socket, netip.AddrPort, error) {
+// open gives the port's sockets, at least one, and its address. The first is bound
+// for itself alone, so that a port that is in use is an error and not shared with
+// who has it.
+func open(c Config, with share, log *slog.Logger) (list []socket, at netip.AddrPort, err error) {
 	if c.Conn != nil {
 		at, ok := c.Conn.LocalAddr().(*net.UDPAddr)
 		if !ok {
 			return nil, netip.AddrPort{}, fmt.Errorf("transport: a connection at %T cannot carry media", c.Conn.LocalAddr())
 		}
-		return egress.WrapPlain(c.Conn), at.AddrPort(), nil
+		return []socket{egress.WrapPlain(c.Conn)}, at.AddrPort(), nil
 	}
 	bind := &net.UDPAddr{Port: c.Port}
 	if c.Listen.IsValid() {
@@ -134,9 +153,20 @@ func open(c Config) (socket, netip.AddrPort, error) {
 	if err != nil {
 		return nil, netip.AddrPort{}, fmt.Errorf("transport: listen for media on UDP port %d: %w", c.Port, err)
 	}
-	_ = conn.SetReadBuffer(socketBuffer)
-	_ = conn.SetWriteBuffer(socketBuffer)
-	return egress.Wrap(conn, c.Socket), conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
+	conns := []*net.UDPConn{conn}
+	if n := min(c.Sockets, maxSockets); n > 1 {
+		more, err := with(conn, n-1)
+		if err != nil {
+			log.Warn("media is read by one core: its port cannot have several sockets", "wanted", n, "err", err)
+		}
+		conns = append(conns, more...)
+	}
+	for _, conn := range conns {
+		_ = conn.SetReadBuffer(socketBuffer)
+		_ = conn.SetWriteBuffer(socketBuffer)
+		list = append(list, egress.Wrap(conn, c.Socket))
+	}
+	return list, conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
 }
 
 // Close closes the port. Transports that are still open fail.
@@ -157,8 +187,15 @@ func (e *Endpoint) Addresses() []netip.Addr { return slices.Clone(e.advertised) 
 // section 5).
 func (e *Endpoint) Fingerprint() string { return e.fingerprint }
 
-// NewBatch makes a batch for a goroutine that sends bursts.
-func (e *Endpoint) NewBatch() *egress.Batch { return e.mux.socket.NewBatch() }
+// NewBatch makes a batch for a goroutine that sends bursts. Of several sockets each
+// has its turn.
+func (e *Endpoint) NewBatch() *egress.Batch {
+	list := e.mux.readers
+	return list[(e.next.Add(1)-1)%uint32(len(list))].socket.NewBatch() //nolint:gosec // at most maxSockets
+}
+
+// Sockets is how many share the port.
+func (e *Endpoint) Sockets() int { return len(e.mux.readers) }
 
 // Dropped is how many packets came faster than they were taken, ever.
 func (e *Endpoint) Dropped() uint64 { return e.mux.dropped.Load() }

@@ -26,8 +26,9 @@ const (
 type contexts struct {
 	profile string
 
-	in       *srtp.Context // the reader's
-	inHeader rtp.Header    // the reader's
+	// Guarded by client.using, which the reader holds.
+	in       *srtp.Context
+	inHeader rtp.Header
 
 	mu sync.Mutex
 	// Guarded by mu.

@@ -32,7 +32,7 @@ const readPause = 5 * time.Millisecond
 // readAtOnce is how many packets are read with one system call.
 const readAtOnce = 32
 
-// socket is the shared port: an *egress.Socket.
+// socket is the port, or one of several that share it: an *egress.Socket.
 type socket interface {
 	Receive([]egress.Datagram) (int, error)
 	SetReadDeadline(time.Time) error
@@ -61,14 +61,15 @@ func (p *packet) free() { packets.Put(p) }
 // A STUN request is for the agent whose ufrag it names (RFC 8445 section
 // 7.2.2). All else is for the client that proved to be at that address. Checks
 // and DTLS are queued for the client's goroutines; media is dealt with at once,
-// on the goroutine that reads, and what comes of all packets that were read
-// together is sent together.
+// on the goroutine that read it, for which see reader.
 type mux struct {
-	socket  socket
+	socket  socket // where that leaves which no reader sends
+	readers []*reader
 	port    uint16
 	once    sync.Once // closes closed
 	closed  chan struct{}
-	ended   chan struct{} // by the reader
+	ended   sync.WaitGroup // the readers
+	told    sync.Once      // that the port is gone
 	dropped atomic.Uint64
 
 	mu sync.RWMutex
@@ -76,14 +77,6 @@ type mux struct {
 	agents  map[string]*route // by local ufrag
 	sources map[netip.AddrPort]*route
 	born    uint64 // routes until now
-
-	// Owned by the reader.
-	list    [readAtOnce]egress.Datagram
-	packets [readAtOnce]*packet // the memory of list
-	batch   *egress.Batch
-	flushed []*client // with media that was not flushed yet, or not all of it
-	held    bool      // of one of them, until due
-	due     int64
 }
 
 // client is a transport as the mux sees it.
@@ -91,8 +84,9 @@ type client struct {
 	secure chan *packet // DTLS
 	media  mediaTaker
 
-	// using is held by the reader while it gives media. Media comes no more once
-	// stopped is set.
+	// using is held by a reader while it gives media: all comes by one of them,
+	// until the client's address changes, and then for a moment by two. Nothing
+	// of the mux's is waited for under it. Media comes no more once stopped is set.
 	using   sync.Mutex
 	stopped bool
 
@@ -101,7 +95,8 @@ type client struct {
 	gone   bool
 }
 
-// mediaTaker takes SRTP and SRTCP. It is called by one goroutine at a time.
+// mediaTaker takes SRTP and SRTCP. takeMedia and flush are called by one goroutine
+// at a time.
 type mediaTaker interface {
 	// takeMedia takes a packet, which it may change, valid during the call. It
 	// reports whether flush is to be called after the last one.
@@ -128,26 +123,33 @@ type route struct {
 	sources []netip.AddrPort
 }
 
-func newMux(s socket, port uint16) *mux {
+// newMux begins to read sockets, one or more, that share a port.
+func newMux(list []socket, port uint16) *mux {
 	m := &mux{
-		socket: s, port: port, closed: make(chan struct{}), ended: make(chan struct{}),
+		socket: list[0], port: port, closed: make(chan struct{}),
 		agents: make(map[string]*route), sources: make(map[netip.AddrPort]*route),
 	}
-	m.batch = s.NewBatch()
-	go m.read()
+	for _, s := range list {
+		m.readers = append(m.readers, &reader{mux: m, socket: s, batch: s.NewBatch()})
+	}
+	for _, r := range m.readers {
+		m.ended.Go(r.read) // until Close
+	}
 	return m
 }
 
-// Close ends the reader and waits for it. The transports hear that their port
+// Close ends the readers and waits for them. The transports hear that their port
 // is gone.
 func (m *mux) Close() error {
 	m.once.Do(func() { close(m.closed) })
-	err := m.socket.Close()
-	<-m.ended
-	if errors.Is(err, net.ErrClosed) {
-		return nil
+	var failed error
+	for _, r := range m.readers {
+		if err := r.socket.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			failed = err
+		}
 	}
-	return err
+	m.ended.Wait()
+	return failed
 }
 
 func (m *mux) isClosed() bool {
@@ -163,28 +165,14 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// take reports whether it kept the packet. It tells the kinds apart by their
-// first byte (RFC 7983 section 7).
-func (m *mux) take(p *packet, now int64) bool {
-	if len(p.data) == 0 {
-		return false
-	}
-	first := p.data[0]
-	if first < 4 {
-		return m.takeSTUN(p)
-	}
+// clientAt is who proved to be at an address; nil: nobody.
+func (m *mux) clientAt(from netip.AddrPort) *client {
 	m.mu.RLock()
-	r := m.sources[p.from]
-	m.mu.RUnlock()
-	switch {
-	case r == nil:
-		return false
-	case first >= 20 && first <= 63:
-		return m.queue(r.client.secure, p)
-	case first >= 128 && first <= 191:
-		m.takeMedia(r.client, p, now)
+	defer m.mu.RUnlock()
+	if r := m.sources[from]; r != nil {
+		return r.client
 	}
-	return false
+	return nil
 }
 
 func (m *mux) queue(to chan *packet, p *packet) bool {

@@ -37,7 +37,7 @@ func newCounted() (*client, *counted) {
 }
 
 func deafMux(t *testing.T) *mux {
-	m := newMux(deaf{make(chan struct{})}, 1)
+	m := newMux([]socket{deaf{make(chan struct{})}}, 1)
 	t.Cleanup(func() { _ = m.Close() })
 	return m
 }
@@ -63,7 +63,7 @@ var success = stun.MustBuild(stun.TransactionID, stun.BindingSuccess).Raw
 func arrive(m *mux, data []byte, from netip.AddrPort) bool {
 	p := packets.Get().(*packet)
 	p.data, p.from = p.buffer[:copy(p.buffer[:], data)], from
-	return m.take(p, 0)
+	return m.readers[0].take(p, 0)
 }
 
 var (
@@ -210,7 +210,7 @@ func FuzzTake(f *testing.F) {
 	f.Add(media, true)
 	f.Add(request("agent:x"), true)
 	f.Add(success, true)
-	m := newMux(deaf{make(chan struct{})}, 1)
+	m := newMux([]socket{deaf{make(chan struct{})}}, 1)
 	f.Cleanup(func() { _ = m.Close() })
 	f.Fuzz(func(t *testing.T, data []byte, known bool) {
 		c, given := newCounted()

@@ -10,45 +10,60 @@ import (
 	"lectern/sfu/egress"
 )
 
-// read is the mux's goroutine.
-func (m *mux) read() {
-	defer close(m.ended)
-	defer m.tellAll()
-	for i := range m.packets {
-		m.packets[i] = packets.Get().(*packet)
+// reader reads one of the port's sockets, on a goroutine of its own, and deals with
+// the media that comes there: to the batch that leaves when all is taken that was
+// read together.
+type reader struct {
+	mux    *mux
+	socket socket
+
+	// Owned by the reader's goroutine.
+	list    [readAtOnce]egress.Datagram
+	packets [readAtOnce]*packet // the memory of list
+	batch   *egress.Batch
+	flushed []*client // with media that was not flushed yet, or not all of it
+	held    bool      // of one of them, until due
+	due     int64
+}
+
+// read is the reader's goroutine.
+func (r *reader) read() {
+	defer r.mux.tellAll()
+	for i := range r.packets {
+		r.packets[i] = packets.Get().(*packet)
 	}
 	defer func() {
-		for _, p := range m.packets {
+		for _, p := range r.packets {
 			p.free()
 		}
 	}()
 	armed := false
 	for {
-		for i, p := range m.packets {
-			m.list[i].Buffer = p.buffer[:]
+		for i, p := range r.packets {
+			r.list[i].Buffer = p.buffer[:]
 		}
-		if m.held || armed {
-			m.arm()
-			armed = m.held
+		if r.held || armed {
+			r.arm()
+			armed = r.held
 		}
-		n, err := m.socket.Receive(m.list[:])
+		n, err := r.socket.Receive(r.list[:])
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			if !m.survives(err) {
+			if !r.mux.survives(err) {
 				return
 			}
 			n = 0
 		}
-		m.takeAll(n, Now())
+		r.takeAll(n, Now())
 	}
 }
 
 // arm has reading end when what is held back is due.
-func (m *mux) arm() {
+func (r *reader) arm() {
 	var at time.Time
-	if m.held {
-		at = epoch.Add(time.Duration(m.due))
+	if r.held {
+		at = epoch.Add(time.Duration(r.due))
 	}
-	_ = m.socket.SetReadDeadline(at)
+	_ = r.socket.SetReadDeadline(at)
 }
 
 // survives reports whether reading goes on after an error: such as a client's
@@ -67,45 +82,79 @@ func (m *mux) survives(err error) bool {
 }
 
 // takeAll deals with the packets that were read together.
-func (m *mux) takeAll(n int, now int64) {
+func (r *reader) takeAll(n int, now int64) {
 	for i := range n {
-		d := &m.list[i]
-		at := m.holder(i, d.Buffer)
-		p := m.packets[at]
+		d := &r.list[i]
+		at := r.holder(i, d.Buffer)
+		p := r.packets[at]
 		p.data, p.from = d.Data, d.From
-		if m.take(p, now) {
-			m.packets[at] = packets.Get().(*packet)
+		if r.take(p, now) {
+			r.packets[at] = packets.Get().(*packet)
 		}
 	}
-	m.held = false
-	kept := m.flushed[:0]
-	for _, c := range m.flushed {
-		held, until := c.flush(m.batch, now)
+	r.held = false
+	kept := r.flushed[:0]
+	for _, c := range r.flushed {
+		held, until := c.flush(r.batch, now)
 		if !held {
 			continue
 		}
 		kept = append(kept, c)
-		if !m.held || until < m.due {
-			m.held, m.due = true, until
+		if !r.held || until < r.due {
+			r.held, r.due = true, until
 		}
 	}
-	clear(m.flushed[len(kept):])
-	m.flushed = kept
-	m.batch.Flush()
+	clear(r.flushed[len(kept):])
+	r.flushed = kept
+	r.batch.Flush()
 }
 
 // holder finds the packet that has a buffer: the one at i, unless a datagram
 // before it was too long and the socket exchanged them.
-func (m *mux) holder(i int, buffer []byte) int {
-	for at := range m.packets {
-		if at = (i + at) % readAtOnce; &m.packets[at].buffer[0] == &buffer[0] {
+func (r *reader) holder(i int, buffer []byte) int {
+	for at := range r.packets {
+		if at = (i + at) % readAtOnce; &r.packets[at].buffer[0] == &buffer[0] {
 			return at
 		}
 	}
 	return i
 }
 
-// flush sends what came of a client's packets.
+// take reports whether it kept the packet. It tells the kinds apart by their
+// first byte (RFC 7983 section 7).
+func (r *reader) take(p *packet, now int64) bool {
+	if len(p.data) == 0 {
+		return false
+	}
+	first := p.data[0]
+	if first < 4 {
+		return r.mux.takeSTUN(p)
+	}
+	c := r.mux.clientAt(p.from)
+	switch {
+	case c == nil:
+		return false
+	case first >= 20 && first <= 63:
+		return r.mux.queue(c.secure, p)
+	case first >= 128 && first <= 191:
+		r.takeMedia(c, p, now)
+	}
+	return false
+}
+
+// takeMedia gives a packet to its client.
+func (r *reader) takeMedia(c *client, p *packet, now int64) {
+	c.using.Lock()
+	again := !c.stopped && c.media.takeMedia(p.data, now, r.batch)
+	c.using.Unlock()
+	if again && !slices.Contains(r.flushed, c) {
+		r.flushed = append(r.flushed, c)
+	}
+}
+
+// flush sends what came of a client's packets, whichever reader took them. Two
+// that both have the client waiting, as its address changed in between, both ask
+// until they hear that nothing is held any more.
 func (c *client) flush(into *egress.Batch, now int64) (held bool, until int64) {
 	c.using.Lock()
 	defer c.using.Unlock()
@@ -115,24 +164,14 @@ func (c *client) flush(into *egress.Batch, now int64) (held bool, until int64) {
 	return c.media.flush(into, now)
 }
 
-// takeMedia gives a packet to its client.
-func (m *mux) takeMedia(c *client, p *packet, now int64) {
-	c.using.Lock()
-	again := !c.stopped && c.media.takeMedia(p.data, now, m.batch)
-	c.using.Unlock()
-	if again && !slices.Contains(m.flushed, c) {
-		m.flushed = append(m.flushed, c)
-	}
-}
-
 // tellAll says to all transports that the port is gone.
 func (m *mux) tellAll() {
-	if !m.isClosed() {
-		m.once.Do(func() { close(m.closed) })
-	}
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	for _, r := range m.agents {
-		go r.client.media.lostPort() // which takes locks that may be held while ours is waited for
-	}
+	m.once.Do(func() { close(m.closed) })
+	m.told.Do(func() {
+		m.mu.RLock()
+		defer m.mu.RUnlock()
+		for _, r := range m.agents {
+			go r.client.media.lostPort() // which takes locks that may be held while ours is waited for
+		}
+	})
 }

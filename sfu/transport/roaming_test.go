@@ -25,10 +25,12 @@ type datagram struct {
 }
 
 func newRoaming(t *testing.T) *roaming {
-	r := &roaming{got: make(chan datagram, 1024), closed: make(chan struct{})}
-	for i := range 2 {
-		c := udp(t, net.IPv4(127, 0, 0, 1))
-		r.conns = append(r.conns, c)
+	return roamingOver(t, udp(t, net.IPv4(127, 0, 0, 1)), udp(t, net.IPv4(127, 0, 0, 1)))
+}
+
+func roamingOver(t *testing.T, conns ...*net.UDPConn) *roaming {
+	r := &roaming{conns: conns, got: make(chan datagram, 1024), closed: make(chan struct{})}
+	for i, c := range conns {
 		r.ended.Go(func() {
 			for {
 				b := make([]byte, 2048)

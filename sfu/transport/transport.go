@@ -42,11 +42,14 @@ func (s State) String() string {
 }
 
 // Handler takes what comes. RTP, RTCP and Flush are called by the endpoint's
-// reader, which reads for everybody: they must not wait for anything; Open,
-// Message and Shut by another one; StateChanged by either or a third, but never
-// by two at once, and in the order in which things happened. Nothing is called
-// after Close returned. Handlers may call any method but Close, which would
-// wait for them; Stop is for them.
+// readers, which read for everybody, and for one Handler by one at a time: so what
+// they alone use needs no lock of its own, but Handlers of different connections
+// are called at the same time, and what they share does. They must not wait for
+// anything, nor for another connection's Handler. Open, Message and Shut are called
+// by another goroutine; StateChanged by either or a third, but never by two at once,
+// and in the order in which things happened. Nothing is called after Close returned.
+// Handlers may call any method but Close, which would wait for them; Stop is for
+// them.
 type Handler interface {
 	StateChanged(State)
 	// RTP takes one packet in the clear, valid during the call, and its to
@@ -56,7 +59,9 @@ type Handler interface {
 	RTCP(packet []byte, arrived int64, into *egress.Batch)
 	// Flush is called after one or more RTP, when nothing more is there to be
 	// read, to send what came of them. Part may be held back: then it reports
-	// true and is called again at that time.
+	// true and is called again at that time. It sends all that there is to send,
+	// whichever reader it came by: when the client's address changes, packets may
+	// be taken by one and flushed by another, or be flushed twice.
 	Flush(into *egress.Batch, now int64) (held bool, until int64)
 	// Open says that the data channel is open, Shut that it is no more.
 	Open(*Channel)
