@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ type Config struct {
 	Listen    netip.Addr     // address to bind; the zero value is all
 	Addresses []netip.Addr   // what clients are told instead of this machine's addresses
 	Socket    egress.Options // what the kernel is not to be asked for
+	Sockets   int            // that share the port, 1 to 64, see transport.Config; 0: by the number of cores
 	MaxFile   int64          // bytes of a file that a client may send to the others; 0: no limit
 	Logger    *slog.Logger   // nil: nothing is logged
 }
@@ -46,12 +48,21 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	e, err := transport.Listen(transport.Config{Port: c.Port, Listen: c.Listen, Addresses: c.Addresses, Socket: c.Socket, Logger: c.Logger})
+	if c.Sockets == 0 {
+		c.Sockets = socketsFor(runtime.GOMAXPROCS(0))
+	}
+	e, err := transport.Listen(transport.Config{
+		Port: c.Port, Listen: c.Listen, Addresses: c.Addresses, Socket: c.Socket, Sockets: c.Sockets, Logger: c.Logger,
+	})
 	if err != nil {
 		return nil, err
 	}
 	return &Server{endpoint: e, fan: track.NewFanout(e.NewBatch), clock: startClock(), maxFile: c.MaxFile, log: c.Logger}, nil
 }
+
+// socketsFor is how many sockets a machine's port has unless it is set:
+// PERFORMANCE.md says why.
+func socketsFor(cores int) int { return min(max(cores/2, 1), 8) }
 
 // Port is the UDP port.
 func (s *Server) Port() int { return s.endpoint.Port() }

@@ -36,6 +36,7 @@ type Config struct {
 	ICEServers   []string
 	RTCPort      int
 	RTCBatching  string
+	RTCSockets   int
 	RTCIPs       []string
 	TLS          string
 	TLSCert      string
@@ -168,6 +169,7 @@ func (c Config) validateNumbers() error {
 		{"p2p-max", c.P2PMax, 2, 16},
 		{"stage", c.Stage, 1, 64},
 		{"max-file", c.MaxFile, 1, 10_000},
+		{"rtc-sockets", c.RTCSockets, 0, 64},
 	} {
 		if l.value < l.lo || l.value > l.hi {
 			return bad(l.key, "%d is out of range: it is %d to %d", l.value, l.lo, l.hi)

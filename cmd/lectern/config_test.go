@@ -90,6 +90,8 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{name: "large stage", yaml: "stage: 65", want: "c.yaml:1: stage: 65 is out of range: it is 1 to 64"},
 		{name: "no file", args: []string{"--max-file", "0"}, want: "--max-file: 0 is out of range: it is 1 to 10000"},
 		{name: "large file", args: []string{"--max-file", "10001"}, want: "--max-file: 10001 is out of range: it is 1 to 10000"},
+		{name: "fewer than no sockets", args: []string{"--rtc-sockets", "-1"}, want: "--rtc-sockets: -1 is out of range: it is 0 to 64"},
+		{name: "many sockets", env: "LECTERN_RTC_SOCKETS=65", want: "LECTERN_RTC_SOCKETS: 65 is out of range: it is 0 to 64"},
 		{name: "many members", args: []string{"--max-members", "100001"}, want: "--max-members: 100001 is out of range: it is 1 to 100000, or 0 for no limit"},
 		{name: "short token", env: "LECTERN_ADMIN_TOKEN=0123456789abcde", want: "LECTERN_ADMIN_TOKEN: it has 15 characters, and must have 16 to 256: openssl rand -hex 24 makes a good one"},
 		{name: "token with a space", yaml: "admin-token: 0123456789 abcdef", want: "c.yaml:1: admin-token: it has characters other than printable ASCII without spaces, which no HTTP client could send"},
@@ -127,7 +129,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 func TestBoundsAreIncluded(t *testing.T) {
 	for _, args := range []string{
 		"--p2p-max 2", "--p2p-max 16", "--p2p-return 0", "--p2p-return 1s", "--p2p-return 24h", "--stage 1", "--stage 64",
-		"--max-file 1", "--max-file 10000", "--max-members 0", "--max-members 100000",
+		"--max-file 1", "--max-file 10000", "--rtc-sockets 0", "--rtc-sockets 64", "--max-members 0", "--max-members 100000",
 		"--admin-token 0123456789abcdef", "--admin-token " + strings.Repeat("~", 256),
 	} {
 		if _, _, err := readConfig(strings.Fields(args), nil, files(nil)); err != nil {

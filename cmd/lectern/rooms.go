@@ -27,7 +27,8 @@ func openMedia(cfg Config, log *slog.Logger) (*sfu.Server, error) {
 	}
 	c := sfu.Config{
 		Port: cfg.RTCPort, Addresses: cfg.rtcAddresses(), MaxFile: cfg.maxFileBytes(), Logger: log,
-		Socket: egress.Options{NoGSO: cfg.RTCBatching != "auto", NoMulti: cfg.RTCBatching == "off"},
+		Socket:  egress.Options{NoGSO: cfg.RTCBatching != "auto", NoMulti: cfg.RTCBatching == "off"},
+		Sockets: cfg.RTCSockets,
 	}
 	s, err := sfu.New(c)
 	if cfg.Mode == room.ModeAuto && c.Port != 0 && errors.Is(err, syscall.EADDRINUSE) {
