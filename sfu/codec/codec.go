@@ -107,7 +107,11 @@ func (c Codec) Matches(other Codec) bool {
 //
 // The rules: VP8, RFC 7741 section 4.2 and 4.3; VP9, RFC 9628 section 4.2; H264,
 // RFC 6184 section 5; AV1, "RTP Payload Format For AV1" section 4.4.
-func (c Codec) Keyframe(payload []byte) bool { return c.Descriptor(payload).Keyframe }
+func (c Codec) Keyframe(payload []byte) bool {
+	var d Descriptor
+	d.Read(&c, payload)
+	return d.Keyframe
+}
 
 // format is an encoding name whose rules this package knows.
 type format uint8

@@ -15,6 +15,7 @@ const (
 // Descriptor is what the beginning of one payload tells.
 type Descriptor struct {
 	Keyframe bool // as Codec.Keyframe has it
+	Counted  bool // there is at least one of Counters
 	Counters [Counters]Counter
 }
 
@@ -37,36 +38,39 @@ func (c *Counter) Set(payload []byte, value uint16) {
 	payload[at] = payload[at]&^byte(mask) | byte(value&mask) //nolint:gosec // the lower half
 }
 
-// Descriptor reads the beginning of an RTP payload, which may be anything: one
-// that is malformed has no counters and is no keyframe. VP8 and VP9 have
-// counters: decoders, and libwebrtc before them, tell by those which pictures
-// are missing, which refer to which, and which are old. H264 has none. Those of
-// AV1 are in a header extension, the dependency descriptor, and not in the
-// payload. Descriptor does not allocate.
-func (c Codec) Descriptor(payload []byte) Descriptor {
+// Read reads the beginning of an RTP payload, which may be anything: one that is
+// malformed has no counters and is no keyframe. VP8 and VP9 have counters: decoders,
+// and libwebrtc before them, tell by those which pictures are missing, which refer
+// to which, and which are old. H264 has none. Those of AV1 are in a header
+// extension, the dependency descriptor, and not in the payload. Read does not
+// allocate.
+func (d *Descriptor) Read(c *Codec, payload []byte) {
+	*d = Descriptor{}
 	if len(payload) == 0 {
-		return Descriptor{}
+		return
 	}
 	if c.Kind == Audio {
-		return Descriptor{Keyframe: true}
+		d.Keyframe = true
+		return
 	}
 	switch formatOf(c.Name) {
 	case formatVP8:
-		return readVP8(payload)
+		d.readVP8(payload)
 	case formatVP9:
-		return readVP9(payload)
+		d.readVP9(payload)
 	case formatH264:
-		return Descriptor{Keyframe: keyframeH264(payload)}
+		d.Keyframe = keyframeH264(payload)
 	case formatAV1:
-		return Descriptor{Keyframe: keyframeAV1(payload)}
+		d.Keyframe = keyframeAV1(payload)
+	default:
+		d.Keyframe = true
 	}
-	return Descriptor{Keyframe: true}
 }
 
 // readVP8 reads the payload descriptor of RFC 7741 section 4.2. A keyframe
 // begins with the start of the frame's first partition, and a frame header whose
 // P bit is 0 (section 4.3).
-func readVP8(b []byte) (d Descriptor) {
+func (d *Descriptor) readVP8(b []byte) {
 	const (
 		extended  = 0x80 // X
 		start     = 0x10 // S
@@ -75,11 +79,11 @@ func readVP8(b []byte) (d Descriptor) {
 	at := 1
 	if b[0]&extended != 0 {
 		if at = d.readVP8Extension(b); at == 0 {
-			return Descriptor{}
+			*d = Descriptor{}
+			return
 		}
 	}
 	d.Keyframe = b[0]&(start|partition) == start && len(b) > at && b[at]&0x01 == 0
-	return d
 }
 
 // readVP8Extension reads what X announces. It tells where the rest begins; 0 if
@@ -100,13 +104,14 @@ func (d *Descriptor) readVP8Extension(b []byte) (at int) {
 			return 0
 		}
 	}
-	if flags&0x30 != 0 { // T or K: TID, Y and KEYIDX share a byte
-		if at = d.readByte(b, at, KEYIDX, 0x1f); at == 0 {
-			return 0
-		}
-		if flags&0x10 == 0 {
-			d.Counters[KEYIDX] = Counter{}
-		}
+	switch {
+	case flags&0x10 != 0: // K: TID and Y, if they are there, are in the same byte
+		at = d.readByte(b, at, KEYIDX, 0x1f)
+	case flags&0x20 == 0: // T
+	case at < len(b):
+		at++
+	default:
+		at = 0
 	}
 	return at
 }
@@ -114,34 +119,45 @@ func (d *Descriptor) readVP8Extension(b []byte) (at int) {
 // readVP9 reads the payload descriptor of RFC 9628 section 4.2 as far as there
 // are counters. A keyframe begins with a frame that refers to none before it (P
 // is 0), its first packet (B is 1), in the lowest spatial layer.
-func readVP9(b []byte) (d Descriptor) {
+func (d *Descriptor) readVP9(b []byte) {
 	const (
-		pictureID = 0x80 // I
-		inter     = 0x40 // P
-		layers    = 0x20 // L
-		flexible  = 0x10 // F
-		begin     = 0x08 // B
+		inter = 0x40 // P
+		begin = 0x08 // B
 	)
-	at, base := 1, true
-	if b[0]&pictureID != 0 {
-		if at = d.readPictureID(b, at); at == 0 {
-			return Descriptor{}
-		}
-	}
-	if b[0]&layers != 0 {
-		if len(b) <= at {
-			return Descriptor{}
-		}
-		base = b[at]>>1&0x07 == 0 // SID
-		at++
-		if b[0]&flexible == 0 {
-			if at = d.readByte(b, at, TL0PICIDX, 0xff); at == 0 {
-				return Descriptor{}
-			}
-		}
+	at, base := d.readVP9Counters(b)
+	if at == 0 {
+		*d = Descriptor{}
+		return
 	}
 	d.Keyframe = b[0]&(inter|begin) == begin && base && len(b) > at
-	return d
+}
+
+// readVP9Counters tells where the rest begins, 0 if the payload ends before, and
+// whether this is of the lowest spatial layer.
+func (d *Descriptor) readVP9Counters(b []byte) (at int, base bool) {
+	const (
+		pictureID = 0x80 // I
+		layers    = 0x20 // L
+		flexible  = 0x10 // F
+	)
+	at = 1
+	if b[0]&pictureID != 0 {
+		if at = d.readPictureID(b, at); at == 0 {
+			return 0, false
+		}
+	}
+	if b[0]&layers == 0 {
+		return at, true
+	}
+	if len(b) <= at {
+		return 0, false
+	}
+	base = b[at]>>1&0x07 == 0 // SID
+	at++
+	if b[0]&flexible == 0 {
+		at = d.readByte(b, at, TL0PICIDX, 0xff)
+	}
+	return at, base
 }
 
 // readPictureID reads a picture id, whose first bit tells whether it has 7 or 15
@@ -156,6 +172,7 @@ func (d *Descriptor) readPictureID(b []byte, at int) (next int) {
 	case len(b) <= at+1:
 		return 0
 	}
+	d.Counted = true
 	value := uint16(b[at]&0x7f)<<8 | uint16(b[at+1])
 	d.Counters[PictureID] = Counter{Value: value, Mask: 0x7fff, at: uint8(at)} //nolint:gosec // at most 2
 	return at + 2
@@ -166,6 +183,7 @@ func (d *Descriptor) readByte(b []byte, at, counter int, mask uint8) (next int) 
 	if len(b) <= at {
 		return 0
 	}
+	d.Counted = true
 	d.Counters[counter] = Counter{Value: uint16(b[at] & mask), Mask: uint16(mask), at: uint8(at)} //nolint:gosec // at most 5
 	return at + 1
 }

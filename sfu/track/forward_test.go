@@ -278,14 +278,44 @@ func next(b []byte) (now int64) {
 	return int64(seq) * ms
 }
 
-func TestNoAllocation(t *testing.T) {
-	p, b := audience(t, 10)
-	before := p.input.track.sent()
-	if n := testing.AllocsPerRun(1000, func() { feed(p.receiver, b, next(b)) }); n != 0 {
-		t.Errorf("%v allocations per packet", n)
+// move has the audience go on with a source whose pictures are counted, and then
+// with another one, so that they are counted on.
+func move(t testing.TB, old *publisher) (p *publisher, next []byte) {
+	t.Helper()
+	track := old.input.track
+	payload := func(pic picture) []byte {
+		n := counts{picture: 500, tl0: 50}
+		return form{pt: 96, bits: 15, tl0: true}.payload(pic, n, true, make([]byte, 1094))
 	}
-	if n := p.input.track.sent() - before; n != 1001*10 {
-		t.Errorf("%d packets were sent", n)
+	for ssrc := range uint32(2) {
+		p = publish(t, track, 2000+1000*ssrc)
+		before := track.sent()
+		p.frame(3000*ms, payload(picture{keyframe: true}))
+		if n := track.sent() - before; n != uint64(len(*track.subscriptions.Load())) {
+			t.Fatalf("%d viewers have moved", n)
+		}
+	}
+	for range 3000 {
+		p.frame(3000*ms+int64(p.seq)*ms, payload(picture{}))
+	}
+	return p, p.make(payload(picture{}))
+}
+
+func TestNoAllocation(t *testing.T) {
+	for name, then := range map[string]func(testing.TB, *publisher) (*publisher, []byte){"moved": move, "first": nil} {
+		t.Run(name, func(t *testing.T) {
+			p, b := audience(t, 10)
+			if then != nil {
+				p, b = then(t, p)
+			}
+			before := p.input.track.sent()
+			if n := testing.AllocsPerRun(1000, func() { feed(p.receiver, b, next(b)) }); n != 0 {
+				t.Errorf("%v allocations per packet", n)
+			}
+			if n := p.input.track.sent() - before; n != 1001*10 {
+				t.Errorf("%d packets were sent", n)
+			}
+		})
 	}
 }
 
@@ -304,4 +334,16 @@ func BenchmarkForward(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/viewer")
 		})
 	}
+}
+
+// BenchmarkForwardMoved is BenchmarkForward/100 when the numbers in the payload
+// have to be rewritten too.
+func BenchmarkForwardMoved(b *testing.B) {
+	p, _ := audience(b, 100)
+	p, packet := move(b, p)
+	b.ReportAllocs()
+	for b.Loop() {
+		feed(p.receiver, packet, next(packet))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/viewer")
 }

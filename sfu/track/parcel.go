@@ -7,6 +7,7 @@ import (
 	"lectern/sfu/codec"
 	"lectern/sfu/packet"
 	"lectern/sfu/red"
+	"lectern/sfu/rewrite"
 )
 
 const (
@@ -69,7 +70,7 @@ func (p *parcel) load(src *source, b []byte, h *packet.Header, now int64) (ok bo
 		}
 	}
 	p.size = copy(p.shared[rtxPrefix:], payload)
-	p.descriptor = f.Codec.Descriptor(payload)
+	p.descriptor.Read(&f.Codec, payload)
 	p.readExtensions(b, h)
 	return true
 }
@@ -112,12 +113,24 @@ func (p *parcel) build(slot []byte, sub *Subscription, out outgoing) []byte {
 	if out.change == retype && p.size > 0 && !p.red.SetTypes(b[len(b)-p.size:], out.types) {
 		return nil
 	}
-	for i := range p.descriptor.Counters {
-		if c := &p.descriptor.Counters[i]; c.Mask != 0 && c.Value != out.counts[i] {
-			c.Set(b[len(b)-p.size:], out.counts[i])
-		}
+	if p.descriptor.Counted {
+		p.count(b[len(b)-p.size:], &sub.stream)
 	}
 	return b
+}
+
+// count writes the running numbers of a viewer's stream into its copy of the
+// payload, which Map was called for last.
+func (p *parcel) count(payload []byte, stream *rewrite.Stream) {
+	for i := range p.descriptor.Counters {
+		c := &p.descriptor.Counters[i]
+		if c.Mask == 0 {
+			continue
+		}
+		if out := stream.Count(i, c.Value, c.Mask); out != c.Value {
+			c.Set(payload, out)
+		}
+	}
 }
 
 // extensions adds the elements a subscription's packets carry to a list.
@@ -155,5 +168,7 @@ type outgoing struct {
 	original uint16
 	seq      uint16
 	ts, ssrc uint32
-	counts   [codec.Counters]uint16 // those of the payload
 }
+
+// A Stream continues as many running numbers as a payload may have.
+var _ [rewrite.Counters]struct{} = [codec.Counters]struct{}{}

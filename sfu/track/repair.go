@@ -109,7 +109,7 @@ func (sub *Subscription) resend(into *egress.Batch, seq uint16, now int64, p *pa
 	if !r.ok || !ok {
 		return
 	}
-	out := sub.outgoing(p, r, seq, ts)
+	out := outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: sub.timestamp(p, ts), ssrc: sub.ssrc}
 	if r.rtx != 0 && sub.rtxSSRC != 0 {
 		out.repair, out.original = true, seq
 		out.pt, out.seq, out.ssrc = r.rtx, sub.rtxSeq, sub.rtxSSRC

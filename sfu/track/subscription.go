@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"lectern/sfu/codec"
 	"lectern/sfu/egress"
 	"lectern/sfu/red"
 	"lectern/sfu/rewrite"
@@ -185,23 +184,8 @@ func (sub *Subscription) pass(p *parcel, into *egress.Batch) {
 		return
 	}
 	sub.format = p.format
-	n := sub.send(into, p, sub.outgoing(p, r, seq, ts))
+	n := sub.send(into, p, outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: sub.timestamp(p, ts), ssrc: sub.ssrc})
 	sub.budget = min(sub.budget+n/budgetShare, maxBudget)
-}
-
-// A Stream continues as many running numbers as a payload may have.
-var _ [rewrite.Counters]struct{} = [codec.Counters]struct{}{}
-
-// outgoing is how a packet that has a payload, and that Map has just mapped to seq
-// and ts, goes out on a route.
-func (sub *Subscription) outgoing(p *parcel, r route, seq uint16, ts uint32) outgoing {
-	out := outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: sub.timestamp(p, ts), ssrc: sub.ssrc}
-	for i := range p.descriptor.Counters {
-		if c := &p.descriptor.Counters[i]; c.Mask != 0 {
-			out.counts[i] = sub.stream.Count(i, c.Value, c.Mask)
-		}
-	}
-	return out
 }
 
 // start tells whether the packet may be forwarded: whether it goes on with what
