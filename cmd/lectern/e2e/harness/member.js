@@ -90,6 +90,18 @@ export class Member {
     });
   }
 
+  /** Waits until `sender`'s camera shows moving pictures here, whoever else is in the room. */
+  receivesFrom({ id, name }) {
+    let first;
+    return until(`${this.name} receives pictures of ${name}`, async () => {
+      const found = (await this.stats()).find((connector) => connector.memberId === id && connector.streamType === 'user' && connector.tracks.includes('video'));
+      assert.ok(found, 'no tracks');
+      first ??= found.frames;
+      if (found.frames >= first + FRAMES) return true;
+      throw new Error(`${first}, now ${found.frames} frames`);
+    });
+  }
+
   /** Waits until this member sends its camera and microphone on `legs` connectors, and checks it is on no others. */
   async uploadsOn(legs, streamType = 'user') {
     const sending = async () => (await this.stats()).filter((connector) => connector.streamType === streamType && connector.sent > 0).length;

@@ -3,7 +3,9 @@
 import { MeshClient } from './client.js';
 
 const query = new URLSearchParams(location.search);
-const video = { width: 160, height: 120, frameRate: 10 }; // small: four pages share two cores
+// Small: four pages share two cores. `camera=640x480x30` asks for another.
+const [width, height, frameRate] = (query.get('camera') ?? '160x120x10').split('x').map(Number);
+const video = { width, height, frameRate };
 const constraints = {
   audio: query.get('audio') !== 'off',
   video: query.get('video') !== 'off' && video,
