@@ -132,7 +132,7 @@ func checkReport(t *testing.T, p *Plan, r *Report) {
 	if (r.Repair != nil) != (p.Clients == capable) || r.Server != nil {
 		t.Errorf("repair %v, server %v", r.Repair, r.Server)
 	}
-	if r.Bench.CPU <= 0 || r.Bench.CPUPerPacket <= 0 || r.Bench.RSSMiB <= 0 || r.Machine.Cores == 0 {
+	if r.Bench.CPU <= 0 || r.Bench.CPUPerPacket <= 0 || r.Bench.MemoryMiB <= 0 || r.Machine.Cores == 0 {
 		t.Errorf("bench: %+v on %+v", r.Bench, r.Machine)
 	}
 	if r.Saturated != (len(r.Reasons) > 0) {
@@ -165,21 +165,38 @@ func TestFailures(t *testing.T) {
 	})
 	t.Run("no server", func(t *testing.T) {
 		p := small("http://127.0.0.1:9")
-		if _, err := Run(t.Context(), p, nil); err == nil || !strings.Contains(err.Error(), "could not join") {
+		if _, err := Run(t.Context(), p, nil); err == nil || !strings.Contains(err.Error(), "no server is there") {
 			t.Errorf("got %v", err)
 		}
 	})
-	t.Run("interrupted", func(t *testing.T) {
-		p := small(newServer(t, room.Policy{Mode: room.ModeSFU}))
-		ctx, cancel := context.WithCancel(t.Context())
-		if _, err := Run(ctx, p, func(text string) {
-			if strings.HasPrefix(text, "measuring") {
-				cancel()
+	for _, phase := range []string{"joining", "warming", "measuring"} {
+		t.Run("interrupted while "+phase, func(t *testing.T) {
+			p := small(newServer(t, room.Policy{Mode: room.ModeSFU}))
+			p.JoinRate, p.Duration = 5, 3*time.Second
+			ctx, cancel := context.WithCancel(t.Context())
+			n := 0
+			r, err := Run(ctx, p, func(text string) {
+				if strings.HasPrefix(text, phase) {
+					if n++; n == 2 || phase == "warming" {
+						cancel()
+					}
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-		}); !errors.Is(err, errInterrupted) {
-			t.Errorf("got %v", err)
-		}
-	})
+			if r.EndedEarly != interrupted || !r.OK || (r.MeasuredMs > 0) != (phase == "measuring") {
+				t.Errorf("ended early %q after %v ms, failures %v", r.EndedEarly, r.MeasuredMs, r.Failures)
+			}
+			if phase == "measuring" && (r.MeasuredMs > 2900 || r.Packets.Received == 0 || !r.Saturated && r.Packets.Lost != 0) {
+				t.Errorf("of %v ms: %+v", r.MeasuredMs, r.Packets)
+			}
+			var b strings.Builder
+			if err := r.WriteTable(&b); err != nil || !strings.Contains(b.String(), "It was interrupted") {
+				t.Errorf("%v: %s", err, b.String())
+			}
+		})
+	}
 }
 
 // checkAstray has the members join and waits until they say what is wrong.
@@ -190,19 +207,18 @@ func checkAstray(t *testing.T, r *run, want string) {
 		t.Fatal(err)
 	}
 	r.crowd = newCrowd(r.plan, engine)
-	if err := r.crowd.fill(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	defer r.crowd.leave()
-	r.crowd.joins.Wait()
-	if err := r.crowd.astray(); err == nil || !strings.Contains(err.Error(), want) {
+	if err := r.crowd.fill(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
 // TestJSON holds the names in the report: they stay.
 func TestJSON(t *testing.T) {
-	r := &Report{Failures: []string{}, Reasons: []string{}, Repair: &Repair{}, Server: &Server{}, Bench: Bench{ReadLate: &Spread{}}}
+	r := &Report{
+		Failures: []string{}, Reasons: []string{}, Notes: []string{}, Repair: &Repair{}, Server: &Server{},
+		Bench: Bench{ReadLate: &Spread{}}, Joining: Joining{Reasons: []string{}, ReadLate: &Spread{}},
+	}
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +249,7 @@ func TestCommandWritesJSON(t *testing.T) {
 		var r Report
 		d := json.NewDecoder(bytes.NewReader(b))
 		d.DisallowUnknownFields()
-		if err := d.Decode(&r); err != nil || r.Version != "v1" || r.Packets.Received == 0 || r.Started.IsZero() || r.Failures == nil || r.Reasons == nil {
+		if err := d.Decode(&r); err != nil || r.Version != "v1" || r.Packets.Received == 0 || r.Started.IsZero() || r.Failures == nil || r.Reasons == nil || r.Notes == nil || r.Joining.Reasons == nil {
 			t.Errorf("%v: %s", err, b)
 		}
 	}

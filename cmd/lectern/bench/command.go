@@ -22,6 +22,9 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 	if err != nil {
 		return err
 	}
+	if err := p.open(); err != nil {
+		return err
+	}
 	line := progress{w: stderr, on: isTerminal(stderr)}
 	r, err := Run(ctx, p, line.say)
 	line.clear()
@@ -32,10 +35,25 @@ func Command(ctx context.Context, version string, args []string, stdout, stderr 
 	if err := write(r, &p, stdout); err != nil {
 		return err
 	}
-	if !r.OK {
+	switch {
+	case !r.OK:
 		return fmt.Errorf("not everything worked: %s", r.Failures[0])
+	case r.EndedEarly != "":
+		return errors.New(r.EndedEarly)
 	}
 	return nil
+}
+
+// open makes sure that the report can be written, before it takes a minute to get.
+func (p *Plan) open() error {
+	if p.JSON == "" || p.JSON == "-" {
+		return nil
+	}
+	f, err := os.OpenFile(p.JSON, os.O_WRONLY|os.O_CREATE, 0o644) //nolint:gosec // for everybody
+	if err != nil {
+		return UsageError{fmt.Errorf("--json: %w", err)}
+	}
+	return f.Close()
 }
 
 // write writes the report as the plan says.

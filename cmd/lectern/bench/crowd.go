@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -19,11 +18,10 @@ import (
 )
 
 const (
-	joinTime  = 20 * time.Second // for one member
-	leaveTime = 5 * time.Second  // for all
-	leavers   = 32               // that leave at once
+	leaveTime = 5 * time.Second // for all
+	leavers   = 32              // that leave at once
 	// maxFailures is how many are told.
-	maxFailures = 20
+	maxFailures = 8
 )
 
 // member is one member of a room.
@@ -89,72 +87,6 @@ func newCrowd(p *Plan, e *client.Engine) *crowd {
 	return c
 }
 
-// fill has everybody join, at the plan's rate: publishers first, since the one
-// who comes first is host. The times between two differ, so that joins are not in
-// step with sounds and pictures.
-func (c *crowd) fill(ctx context.Context) error {
-	every := time.Second / time.Duration(c.plan.JoinRate)
-	due := time.Now()
-	for i, m := range c.list {
-		if i > 0 && !m.publishes && c.list[i-1].publishes {
-			c.joins.Wait()
-		}
-		c.joins.Go(func() { c.join(ctx, m) })
-		due = due.Add(every)
-		jitter := time.Duration((mathrand.Float64() - 0.5) * float64(every)) //nolint:gosec // no secret
-		if !wait(ctx, time.Until(due.Add(jitter))) {
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-func (c *crowd) join(ctx context.Context, m *member) {
-	defer close(m.done)
-	ctx, cancel := context.WithTimeout(ctx, joinTime)
-	defer cancel()
-	asked := time.Now()
-	cl, err := c.enter(ctx, m)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m.asked, m.client, m.err = asked, cl, err
-	c.finished++
-	if err == nil {
-		c.joined++
-	}
-}
-
-func (c *crowd) enter(ctx context.Context, m *member) (*client.Client, error) {
-	o := client.Options{
-		Name: m.name, Room: fmt.Sprintf("%s-%d", c.prefix, m.room+1), Engine: c.engine, Dialer: c.dialer,
-		Old: m.isOld, Light: !m.isOld, Stay: true,
-	}
-	if !m.publishes && !m.isOld {
-		o.Role = protocol.RoleAudience
-	}
-	cl, err := client.Dial(ctx, c.plan.URL, o)
-	if err != nil {
-		if errors.As(err, new(*tls.CertificateVerificationError)) {
-			err = fmt.Errorf("%w; --insecure takes any", err)
-		}
-		return nil, err
-	}
-	if m.publishes {
-		if err := cl.Publish(c.plan.media()); err != nil {
-			cl.Close()
-			return nil, err
-		}
-	}
-	if err := cl.Join(ctx); err != nil {
-		cl.Close()
-		if client.IsRefused(err, protocol.ErrRoomFull) {
-			err = fmt.Errorf("%w; see the server's --max-members", err)
-		}
-		return nil, err
-	}
-	return cl, nil
-}
-
 // progress is how many joined, and how many are done, with or without.
 func (c *crowd) progress() (joined, finished int) {
 	c.mu.Lock()
@@ -174,6 +106,23 @@ func (c *crowd) present(room int) (list []*member) {
 		}
 	}
 	return list
+}
+
+// heads are those who joined and only listen; without such, all who joined.
+func (c *crowd) heads() int {
+	listen, all := 0, 0
+	for room := range c.rooms {
+		for _, m := range c.present(room) {
+			all++
+			if !m.publishes {
+				listen++
+			}
+		}
+	}
+	if listen > 0 {
+		return listen
+	}
+	return all
 }
 
 // received is what came to a member, by its source.
@@ -220,8 +169,9 @@ func (c *crowd) without() map[*member]bool {
 	return list
 }
 
-// astray says what keeps a room from being measured, nil if nothing does.
-func (c *crowd) astray() error {
+// astray says what keeps a room from being measured, nil if nothing does. last
+// tells that it will not pass.
+func (c *crowd) astray() (last bool, err error) {
 	for room := range c.rooms {
 		for _, m := range c.present(room) {
 			if !m.publishes || m.isOld {
@@ -229,17 +179,46 @@ func (c *crowd) astray() error {
 			}
 			switch s := m.client.State(); {
 			case s.Role == protocol.RoleAudience:
-				return fmt.Errorf("%s of room %d may not send: the stage has %d places, see the server's --stage", m.name, room+1, s.Stage)
+				return true, fmt.Errorf("%s of room %d may not send: the stage has %d places, see the server's --stage", m.name, room+1, s.Stage)
+			case s.Mode == "":
+				// It is gone.
 			case s.Mode != protocol.ModeSFU:
-				return fmt.Errorf("the media of room %d does not go through the server (mode %s): start it with --mode sfu", room+1, s.Mode)
+				return false, fmt.Errorf("the media of room %d does not go through the server (mode %s), so there is nothing to measure: start it with --mode sfu", room+1, s.Mode)
+			}
+		}
+	}
+	return false, nil
+}
+
+// loss is how the first one lost the server.
+func (c *crowd) loss() error {
+	for room := range c.rooms {
+		for _, m := range c.present(room) {
+			if err := m.client.Err(); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// failures are what did not work until now.
-func (c *crowd) failures() (list []string) {
+// gone reports whether all who joined have lost the server.
+func (c *crowd) gone() bool {
+	any := false
+	for room := range c.rooms {
+		for _, m := range c.present(room) {
+			if m.client.Err() == nil {
+				return false
+			}
+			any = true
+		}
+	}
+	return any
+}
+
+// failures are what did not work until now. all says that everybody should have
+// joined and got media by now.
+func (c *crowd) failures(all bool) (list []string) {
 	without := c.without()
 	for _, m := range c.list {
 		var err error
@@ -250,11 +229,13 @@ func (c *crowd) failures() (list []string) {
 				err = fmt.Errorf("could not join: %w", err)
 			case m.client.Err() != nil:
 				err = fmt.Errorf("did not stay: %w", m.client.Err())
-			case without[m]:
+			case all && without[m]:
 				err = errors.Join(append([]error{errors.New("never got media")}, m.client.Faults()...)...)
 			}
 		default:
-			err = errors.New("was not let in")
+			if all {
+				err = errors.New("was not let in")
+			}
 		}
 		if err != nil {
 			list = append(list, fmt.Sprintf("%s of room %d %s", m.name, m.room+1, strings.ReplaceAll(err.Error(), "\n", "; ")))

@@ -34,10 +34,18 @@ func (realClock) Wait(d time.Duration, done <-chan struct{}) bool {
 	}
 }
 
+// What a lag counts for.
+const (
+	idling uint32 = iota // nothing
+	joining
+	measuring
+)
+
 // lag is how late timers fire: how long who is ready waits for a processor.
 type lag struct {
-	on   atomic.Bool      // counts
-	late client.Histogram // of watch until it has returned
+	phase atomic.Uint32
+	// Of watch until it has returned.
+	joining, measuring client.Histogram
 }
 
 // watch looks until done is closed.
@@ -47,8 +55,11 @@ func (l *lag) watch(c clock, done <-chan struct{}) {
 		if !c.Wait(beat, done) {
 			return
 		}
-		if l.on.Load() {
-			l.late.Add(c.Now().Sub(due))
+		switch l.phase.Load() {
+		case joining:
+			l.joining.Add(c.Now().Sub(due))
+		case measuring:
+			l.measuring.Add(c.Now().Sub(due))
 		}
 	}
 }

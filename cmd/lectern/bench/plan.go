@@ -86,6 +86,21 @@ func defaultPlan(s scenario) Plan {
 // members is how many there are in all.
 func (p *Plan) members() int { return p.Rooms * (p.Publishers + p.Viewers) }
 
+// files is how many open files the members need: sockets for signaling, for what
+// each sends and for what it receives, and some for the process itself.
+func (p *Plan) files() uint64 {
+	const own = 32
+	publishers, viewers := p.Rooms*p.Publishers, p.Rooms*p.Viewers
+	n := 3*publishers + 2*viewers
+	switch {
+	case p.isOld(true):
+		n = publishers * (1 + p.Publishers)
+	case p.isOld(false):
+		n = 3*publishers + viewers*(1+p.Publishers)
+	}
+	return uint64(n + own) //nolint:gosec // not negative
+}
+
 // isOld reports whether a member is an existing client. Publishers are only
 // where nobody else is there to be one: what they know of the room is needed.
 func (p *Plan) isOld(publishes bool) bool {

@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -14,11 +16,12 @@ import (
 type usage struct {
 	at      time.Time
 	cpu     time.Duration // user and system
-	rss     int64         // bytes
+	memory  int64         // bytes that are resident and no file's
 	dropped int64         // packets that its UDP sockets had no room for, of those that are open
 
 	// Of the machine, in units that only compare with each other.
-	busy, all int64
+	busy, all  int64
+	processors int // that it has
 }
 
 // cores is how many processors were kept busy since before.
@@ -54,8 +57,11 @@ func serverPID(p *Plan) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("--pid: %w", err)
 	}
-	if _, err := takeUsage(pid); err != nil {
-		return 0, fmt.Errorf("--pid: %w", err)
+	switch _, err := takeUsage(pid); {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, UsageError{fmt.Errorf("--pid: there is no process %d", pid)}
+	case err != nil:
+		return 0, UsageError{fmt.Errorf("--pid: %w", err)}
 	}
 	return pid, nil
 }

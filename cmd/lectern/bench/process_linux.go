@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -15,6 +16,16 @@ const tick = time.Second / 100
 
 // takeUsage looks at a process.
 func takeUsage(pid int) (u usage, err error) {
+	if u, err = glance(pid); err != nil {
+		return u, err
+	}
+	u.dropped = dropsOf(fmt.Sprintf("/proc/%d", pid))
+	u.busy, u.all, u.processors = machineTime()
+	return u, nil
+}
+
+// glance looks at what costs little to look at: CPU time and memory.
+func glance(pid int) (u usage, err error) {
 	folder := fmt.Sprintf("/proc/%d", pid)
 	stat, err := os.ReadFile(folder + "/stat")
 	if err != nil {
@@ -24,15 +35,40 @@ func takeUsage(pid int) (u usage, err error) {
 	// The second field is a name in brackets, which may have anything in it.
 	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
 	fields := strings.Fields(rest)
-	const utime, stime, rss = 14 - 3, 15 - 3, 24 - 3
-	if len(fields) <= rss {
-		return u, fmt.Errorf("%s/stat has %d fields", folder, len(fields))
+	const state, utime, stime = 0, 14 - 3, 15 - 3
+	if len(fields) <= stime || fields[state] == "Z" {
+		return u, fmt.Errorf("process %d has ended", pid)
 	}
 	u.cpu = time.Duration(number(fields[utime])+number(fields[stime])) * tick
-	u.rss = number(fields[rss]) * int64(os.Getpagesize())
-	u.dropped = dropsOf(folder)
-	u.busy, u.all = machineTime()
+	u.memory = memoryOf(folder)
 	return u, nil
+}
+
+// memoryOf is the memory of a process that is resident, without mapped files: how
+// much of these is resident, the program's own for one, says nothing of a load.
+func memoryOf(folder string) (bytes int64) {
+	status, err := os.ReadFile(folder + "/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		if name == "RssAnon" || name == "RssShmem" {
+			kib, _, _ := strings.Cut(strings.TrimSpace(value), " ")
+			bytes += number(kib) << 10
+		}
+	}
+	return bytes
+}
+
+// maxFiles is how many files this process may have open; 0: not known. Go has
+// raised it to what the system allows.
+func maxFiles() uint64 {
+	var l syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) != nil {
+		return 0
+	}
+	return l.Cur
 }
 
 func number(s string) int64 {
@@ -41,13 +77,14 @@ func number(s string) int64 {
 }
 
 // machineTime is the first line of /proc/stat: user, nice, system, idle, iowait
-// and so on. Guests are in user already.
-func machineTime() (busy, all int64) {
+// and so on. Guests are in user already. A line for each processor follows; a
+// process may be allowed fewer.
+func machineTime() (busy, all int64, cores int) {
 	b, err := os.ReadFile("/proc/stat")
 	if err != nil {
-		return 0, 0
+		return 0, 0, 0
 	}
-	line, _, _ := strings.Cut(string(b), "\n")
+	line, rest, _ := strings.Cut(string(b), "\n")
 	const idle, iowait, guest = 3, 4, 8
 	for i, f := range strings.Fields(line)[1:] {
 		if i >= guest {
@@ -58,7 +95,12 @@ func machineTime() (busy, all int64) {
 			busy += number(f)
 		}
 	}
-	return busy, all
+	for line := range strings.Lines(rest) {
+		if strings.HasPrefix(line, "cpu") {
+			cores++
+		}
+	}
+	return busy, all, cores
 }
 
 // dropsOf adds up what the UDP sockets of a process dropped, as the kernel

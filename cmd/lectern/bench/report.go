@@ -17,7 +17,12 @@ type Report struct {
 	Failures  []string `json:"failures"`  // what did not work, the first ones
 	Saturated bool     `json:"saturated"` // bench did not keep up: the figures are not the server's
 	Reasons   []string `json:"reasons"`   // why it is saturated
+	Notes     []string `json:"notes"`     // what else is to be known before the figures are believed
 
+	EndedEarly string  `json:"endedEarly"` // why, before the planned time; "" if it did not
+	MeasuredMs float64 `json:"measuredMs"` // the measured span; 0: nothing was measured
+
+	Joining Joining `json:"joining"` // bench itself while members joined
 	Members Members `json:"members"`
 	Packets Packets `json:"packets"`
 	Latency Spread  `json:"latencyMs"` // from a publisher's send to the arrival at a member's socket
@@ -85,6 +90,21 @@ type Repair struct {
 	Retransmitted int64 `json:"retransmitted"` // packets that came by RTX
 	Duplicates    int64 `json:"duplicates"`    // packets that had come before
 	Keyframes     int64 `json:"keyframesAsked"`
+	Feedback      int64 `json:"feedbackSent"` // packets of RTCP: with these, reports and estimates
+}
+
+// Joining is how bench itself did while members joined. If it was saturated, the
+// times to the first packet and keyframe are not the server's.
+type Joining struct {
+	TookMs      float64  `json:"tookMs"`
+	Saturated   bool     `json:"saturated"`
+	Reasons     []string `json:"reasons"`
+	CPU         float64  `json:"cpuCores"`
+	BusyPercent float64  `json:"busyPercent"` // of the machine
+	DroppedHere int64    `json:"droppedInBench"`
+	SendLate    Spread   `json:"sendLateMs"`
+	ReadLate    *Spread  `json:"readLateMs"`
+	TimerLate   Spread   `json:"timerLateMs"`
 }
 
 // Gap is the longest time without something.
@@ -99,8 +119,8 @@ type Server struct {
 	PID          int     `json:"pid"`
 	CPUPerPacket float64 `json:"cpuMicrosPerPacket"` // of CPU time, user and system, over received packets
 	CPU          float64 `json:"cpuCores"`           // how many it kept busy
-	IdleMiB      float64 `json:"rssIdleMiB"`         // before the first member
-	LoadedMiB    float64 `json:"rssLoadedMiB"`       // at the end of the span
+	IdleMiB      float64 `json:"memoryIdleMiB"`      // resident, without mapped files, before the first member
+	LoadedMiB    float64 `json:"memoryLoadedMiB"`    // the same at the end of the span
 	KiBPerViewer float64 `json:"kibPerViewer"`       // the difference, for each viewer; without viewers, for each member
 }
 
@@ -108,8 +128,9 @@ type Server struct {
 type Bench struct {
 	CPUPerPacket  float64 `json:"cpuMicrosPerPacket"`
 	CPU           float64 `json:"cpuCores"`
+	Cores         int     `json:"cores"`           // that it may use
 	Share         float64 `json:"cpuSharePercent"` // of all processors
-	RSSMiB        float64 `json:"rssMiB"`
+	MemoryMiB     float64 `json:"memoryMiB"`
 	MissedPercent float64 `json:"missedPercent"` // of the pictures and sounds due, that were not sent
 	SendLate      Spread  `json:"sendLateMs"`    // after it was due
 	ReadLate      *Spread `json:"readLateMs"`    // packets in sockets; null where it is not known
@@ -134,6 +155,15 @@ func spreadOf(h *client.Histogram) Spread {
 	return Spread{
 		P50: ms(h.Quantile(0.5)), P95: ms(h.Quantile(0.95)), P99: ms(h.Quantile(0.99)), Max: ms(h.Quantile(1)),
 	}
+}
+
+// spreadOrNil is nil for a histogram of nothing.
+func spreadOrNil(h *client.Histogram) *Spread {
+	if h.Count() == 0 {
+		return nil
+	}
+	s := spreadOf(h)
+	return &s
 }
 
 // spreadOfList sorts a list.

@@ -4,42 +4,66 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // warning is what a saturated run begins and ends with.
 const warning = "BENCH WAS SATURATED: THE FIGURES MARKED * ARE NOT THE SERVER'S."
 
+// joinWarning is the same of joining.
+const joinWarning = "BENCH WAS SATURATED WHILE MEMBERS JOINED: FIRST PACKET AND KEYFRAME ARE NOT THE SERVER'S."
+
+// fewHeads is how many members are too few to tell what one costs in memory: the
+// heap of a process goes up and down by some MiB of its own accord.
+const fewHeads = 50
+
 // WriteTable writes the report for people.
 func (r *Report) WriteTable(w io.Writer) error {
 	var b strings.Builder
 	plan := r.Plan.plan()
-	fmt.Fprintf(&b, "lectern bench %s of %s\n%s; %v\n\n", r.Version, r.Plan.URL, plan.title(), plan.Duration)
-	mark := " "
+	fmt.Fprintf(&b, "lectern bench %s of %s\n%s; %v\n\n", r.Version, r.Plan.URL, plan.title(), time.Duration(r.MeasuredMs*float64(time.Millisecond)).Round(100*time.Millisecond))
+	mark, first := " ", " "
 	if r.Saturated {
 		mark = "*"
-		fmt.Fprintf(&b, "%s\n", warning)
-		for _, reason := range r.Reasons {
-			fmt.Fprintf(&b, "  %s\n", strings.ToUpper(reason[:1])+reason[1:]+".")
-		}
-		b.WriteByte('\n')
+		writeWarning(&b, warning, r.Reasons)
 	}
+	if r.Joining.Saturated {
+		first = "*"
+		writeWarning(&b, joinWarning, r.Joining.Reasons)
+	}
+	writeNotes(&b, r.Notes)
 	line := func(mark, name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-15s%s %s\n", name, mark, fmt.Sprintf(format, args...))
 	}
 	line(" ", "members", "%d of %d joined, %d with media", r.Members.Joined, r.Members.Planned, r.Members.Media)
+	if r.MeasuredMs == 0 {
+		b.WriteString("nothing was measured\n")
+		r.writeFailures(&b)
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
 	line(mark, "packets", "%d of %d received, %.0f a second", r.Packets.Received, r.Packets.Expected, r.Packets.PerSecond)
-	line(mark, "lost", "%d (%.3f %%); sockets dropped %d of bench's, %d of the server's", r.Packets.Lost, r.Packets.LostPercent, r.Packets.DroppedHere, r.Packets.DroppedServer)
+	theirs := ""
+	if r.Server != nil {
+		theirs = fmt.Sprintf(", the server's %d", r.Packets.DroppedServer)
+	}
+	line(mark, "lost", "%d (%.3f %%); bench's sockets dropped %d%s", r.Packets.Lost, r.Packets.LostPercent, r.Packets.DroppedHere, theirs)
 	if p := r.Repair; p != nil {
 		line(mark, "asked for", "%s and %s; %d retransmitted, %d came twice", count(int(p.Asked), "packet"), count(int(p.Keyframes), "keyframe"), p.Retransmitted, p.Duplicates)
+		line(" ", "feedback", "%s of RTCP sent by those who listen", count(int(p.Feedback), "packet"))
 	}
 	line(mark, "longest gap", "video %.0f ms, audio %.0f ms (a publisher's own: %.0f ms)", r.LongestGap.Video, r.LongestGap.Audio, r.LongestGap.Sent)
 	if s := r.Server; s != nil {
 		line(mark, "server", "%.2f µs of CPU per packet received, %.2f of %s; process %d", s.CPUPerPacket, s.CPU, count(r.Machine.Cores, "core"), s.PID)
-		line(" ", "", "memory %.1f -> %.1f MiB, %.0f KiB each", s.IdleMiB, s.LoadedMiB, s.KiBPerViewer)
+		each := "" // of a few members it would be chance
+		if s.KiBPerViewer > 0 && r.Members.Joined >= fewHeads {
+			each = fmt.Sprintf(", %.0f KiB a head", s.KiBPerViewer)
+		}
+		line(" ", "", "memory %.1f -> %.1f MiB%s (without mapped files)", s.IdleMiB, s.LoadedMiB, each)
 	} else {
 		line(" ", "server", "its process is not known: no CPU time, no memory")
 	}
-	line(" ", "bench", "%.2f µs of CPU per packet received, %.2f of %s; memory %.1f MiB", r.Bench.CPUPerPacket, r.Bench.CPU, count(r.Machine.Cores, "core"), r.Bench.RSSMiB)
+	line(" ", "bench", "%.2f µs of CPU per packet received, %.2f of %s; memory %.1f MiB", r.Bench.CPUPerPacket, r.Bench.CPU, count(r.Machine.Cores, "core"), r.Bench.MemoryMiB)
 	if r.Machine.BusyPercent > 0 {
 		line(" ", "machine", "%.0f %% busy", r.Machine.BusyPercent)
 	}
@@ -49,19 +73,42 @@ func (r *Report) WriteTable(w io.Writer) error {
 	}
 	row(mark, "latency", r.Latency)
 	row(mark, "behind", r.Behind)
-	row(mark, "first packet", r.FirstPacket)
-	row(mark, "first keyframe", r.FirstKeyframe)
+	row(first, "first packet", r.FirstPacket)
+	row(first, "first keyframe", r.FirstKeyframe)
 	row(" ", "bench: sends", r.Bench.SendLate)
 	if r.Bench.ReadLate != nil {
 		row(" ", "bench: reads", *r.Bench.ReadLate)
 	}
 	row(" ", "bench: timers", r.Bench.TimerLate)
-	if len(r.Failures) > 0 {
-		fmt.Fprintf(&b, "\nNot everything worked:\n  %s\n", strings.Join(r.Failures, "\n  "))
-	}
+	r.writeFailures(&b)
 	if r.Saturated {
 		fmt.Fprintf(&b, "\n%s\n", warning)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+func (r *Report) writeFailures(b *strings.Builder) {
+	if len(r.Failures) > 0 {
+		fmt.Fprintf(b, "\nNot everything worked:\n  %s\n", strings.Join(r.Failures, "\n  "))
+	}
+}
+
+func writeWarning(b *strings.Builder, head string, reasons []string) {
+	fmt.Fprintf(b, "%s\n", head)
+	for _, reason := range reasons {
+		fmt.Fprintf(b, "  %s.\n", sentence(reason))
+	}
+	b.WriteByte('\n')
+}
+
+func writeNotes(b *strings.Builder, notes []string) {
+	for _, n := range notes {
+		writeWrapped(b, "Note: "+sentence(n)+".", "")
+	}
+	if len(notes) > 0 {
+		b.WriteByte('\n')
+	}
+}
+
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

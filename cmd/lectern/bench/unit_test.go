@@ -92,30 +92,34 @@ func TestSaturation(t *testing.T) {
 			c.late = append(c.late, map[bool]time.Duration{true: late, false: time.Millisecond}[i%20 == 0])
 		}
 		var l lag
-		l.on.Store(true)
+		l.phase.Store(measuring)
 		l.watch(c, nil)
-		if l.late.Count() != 1000 {
-			t.Fatalf("%d beats were counted, want 1000", l.late.Count())
+		if l.measuring.Count() != 1000 {
+			t.Fatalf("%d beats were counted, want 1000", l.measuring.Count())
 		}
-		return spreadOf(&l.late)
+		return spreadOf(&l.measuring)
 	}
 	for name, c := range map[string]struct {
 		set  func(r *Report)
 		want string // "" is not saturated
 	}{
-		"in time":       {func(r *Report) { r.Bench.TimerLate = timers(5 * time.Millisecond) }, ""},
-		"timers":        {func(r *Report) { r.Bench.TimerLate = timers(50 * time.Millisecond) }, "timers were"},
-		"sends":         {func(r *Report) { r.Bench.SendLate.P99 = 11 }, "sends were"},
-		"reads":         {func(r *Report) { r.Bench.ReadLate = &Spread{P99: 30} }, "reads were"},
-		"in time reads": {func(r *Report) { r.Bench.ReadLate = &Spread{P99: 3} }, ""},
-		"sockets":       {func(r *Report) { r.Packets.DroppedHere = 1 }, "dropped 1 packet"},
-		"the machine":   {func(r *Report) { r.Machine.BusyPercent = 99 }, "99 % busy"},
-		"left out":      {func(r *Report) { r.Bench.MissedPercent = 20 }, "left out 20 %"},
-		"the server's":  {func(r *Report) { r.Packets.DroppedServer = 9 }, ""},
+		"in time":        {func(r *Report) { r.Bench.TimerLate = timers(5 * time.Millisecond) }, ""},
+		"timers":         {func(r *Report) { r.Bench.TimerLate = timers(50 * time.Millisecond) }, "timers were"},
+		"sends":          {func(r *Report) { r.Bench.SendLate.P99 = 11 }, "sends were"},
+		"reads":          {func(r *Report) { r.Bench.ReadLate = &Spread{P99: 30} }, "reads were"},
+		"in time reads":  {func(r *Report) { r.Bench.ReadLate = &Spread{P99: 3} }, ""},
+		"sockets":        {func(r *Report) { r.Packets.DroppedHere = 1 }, "dropped 1 packet"},
+		"all it may use": {func(r *Report) { r.Bench.CPU, r.Bench.Cores, r.Machine.Cores = 0.95, 1, 8 }, "0.95 of the 1 core"},
+		"the machine": {func(r *Report) {
+			r.Bench.CPU, r.Bench.Cores, r.Machine = 1.1, 2, Machine{Cores: 2, BusyPercent: 99}
+		}, "99 % busy, 55 % of it with bench"},
+		"others":       {func(r *Report) { r.Bench.CPU, r.Bench.Cores, r.Machine = 0.2, 2, Machine{Cores: 2, BusyPercent: 99} }, ""},
+		"left out":     {func(r *Report) { r.Bench.MissedPercent = 20 }, "left out 20 %"},
+		"the server's": {func(r *Report) { r.Packets.DroppedServer = 9 }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r Report
-			r.Plan = planned(&Plan{Scenario: "fanout", FPS: 30})
+			r.Plan, r.MeasuredMs = planned(&Plan{Scenario: "fanout", FPS: 30}), 1000
 			c.set(&r)
 			r.judge()
 			var b strings.Builder
@@ -134,13 +138,13 @@ func TestSaturation(t *testing.T) {
 func TestTable(t *testing.T) {
 	p := defaultPlan(scenarios[0])
 	r := Report{
-		Version: "v1", Plan: planned(&p), OK: true,
+		Version: "v1", Plan: planned(&p), OK: true, MeasuredMs: 15_000, Notes: []string{"others kept 1.0 of 2 cores busy"},
 		Members: Members{Planned: 101, Joined: 101, Media: 101, Streams: 100},
 		Packets: Packets{Expected: 319500, Received: 319498, Lost: 2, LostPercent: 200. / 319500, DroppedServer: 3, PerSecond: 21299.9},
 		Latency: Spread{0.9, 1.5, 2.5, 6}, FirstPacket: Spread{22, 30, 31, 32}, FirstKeyframe: Spread{40, 60, 61, 62},
-		Repair: &Repair{Asked: 3, Retransmitted: 1, Keyframes: 1}, LongestGap: Gap{51, 40, 34},
+		Repair: &Repair{Asked: 3, Retransmitted: 1, Keyframes: 1, Feedback: 900}, LongestGap: Gap{51, 40, 34},
 		Server:  &Server{PID: 7, CPUPerPacket: 5.1, CPU: 0.109, IdleMiB: 14, LoadedMiB: 32, KiBPerViewer: 184.3},
-		Bench:   Bench{CPUPerPacket: 3.1, CPU: 0.07, Share: 3.5, RSSMiB: 28, SendLate: Spread{0.1, 0.2, 0.3, 1}, ReadLate: &Spread{0.02, 0.1, 0.4, 2}},
+		Bench:   Bench{CPUPerPacket: 3.1, CPU: 0.07, Share: 3.5, MemoryMiB: 28, SendLate: Spread{0.1, 0.2, 0.3, 1}, ReadLate: &Spread{0.02, 0.1, 0.4, 2}},
 		Machine: Machine{Cores: 2, BusyPercent: 14},
 	}
 	var b bytes.Buffer

@@ -7,30 +7,100 @@ const (
 	maxSendLate  = 10.0 // ms, 99 of 100 sends
 	maxReadLate  = 20.0 // ms, 99 of 100 readings of a socket
 	maxTimerLate = 20.0 // ms, 99 of 100 beats
-	maxBusy      = 97.0 // percent of all processors
 	maxMissed    = 1.0  // percent of the pictures and sounds due
+	maxOwn       = 90.0 // percent of the processors that it may use, by bench
+
+	// A machine that is as busy as maxBusy has no time left; if bench used as much as
+	// maxShare of it, in percent, bench took the time of the server.
+	maxBusy  = 97.0
+	maxShare = 25.0
+	// maxOthers is what others may use of the machine before it is told, in percent.
+	maxOthers = 10.0
 )
 
-// judge says in what bench did not keep up.
-func (r *Report) judge() {
+// watched is what tells whether bench kept up.
+type watched struct {
+	send, timer Spread
+	read        *Spread
+	missed      float64 // percent
+	dropped     int64
+	cpu         float64 // cores that bench kept busy
+	allowed     int     // cores that it may use
+	cores       int     // of the machine
+	busy        float64 // percent
+}
+
+// reasons say in what bench did not keep up.
+func (w *watched) reasons() []string {
+	list := []string{} // not null in JSON
 	late := func(what string, p99, most float64) {
 		if p99 > most {
-			r.Reasons = append(r.Reasons, fmt.Sprintf("%s %.0f ms late (p99; at most %.0f)", what, p99, most))
+			list = append(list, fmt.Sprintf("%s %.0f ms late (p99; at most %.0f)", what, p99, most))
 		}
 	}
-	late("sends were", r.Bench.SendLate.P99, maxSendLate)
-	if r.Bench.ReadLate != nil {
-		late("reads were", r.Bench.ReadLate.P99, maxReadLate)
+	late("sends were", w.send.P99, maxSendLate)
+	if w.read != nil {
+		late("reads were", w.read.P99, maxReadLate)
 	}
-	late("timers were", r.Bench.TimerLate.P99, maxTimerLate)
-	if missed := r.Bench.MissedPercent; missed > maxMissed {
-		r.Reasons = append(r.Reasons, fmt.Sprintf("it left out %.0f %% of what was to be sent (at most %.0f)", missed, maxMissed))
+	late("timers were", w.timer.P99, maxTimerLate)
+	if w.missed > maxMissed {
+		list = append(list, fmt.Sprintf("it left out %.0f %% of what was to be sent (at most %.0f)", w.missed, maxMissed))
 	}
-	if n := r.Packets.DroppedHere; n > 0 {
-		r.Reasons = append(r.Reasons, fmt.Sprintf("its sockets dropped %s", count(int(n), "packet")))
+	if w.dropped > 0 {
+		list = append(list, fmt.Sprintf("its sockets dropped %s", count(int(w.dropped), "packet")))
 	}
-	if busy := r.Machine.BusyPercent; busy > maxBusy {
-		r.Reasons = append(r.Reasons, fmt.Sprintf("the machine was %.0f %% busy (at most %.0f)", busy, maxBusy))
+	if own := 100 * w.cpu / float64(max(w.allowed, 1)); own > maxOwn {
+		list = append(list, fmt.Sprintf("it used %.2f of the %s that it may use (at most %.0f %%)", w.cpu, count(w.allowed, "core"), maxOwn))
 	}
+	if share := 100 * w.cpu / float64(max(w.cores, 1)); w.busy > maxBusy && share > maxShare {
+		list = append(list, fmt.Sprintf("the machine was %.0f %% busy, %.0f %% of it with bench", w.busy, share))
+	}
+	return list
+}
+
+// judge says in what bench did not keep up, and what else is to be known.
+func (r *Report) judge() {
+	j, b := &r.Joining, &r.Bench
+	j.Reasons = (&watched{
+		send: j.SendLate, timer: j.TimerLate, read: j.ReadLate, dropped: j.DroppedHere,
+		cpu: j.CPU, allowed: b.Cores, cores: r.Machine.Cores, busy: j.BusyPercent,
+	}).reasons()
+	j.Saturated = len(j.Reasons) > 0
+	r.Reasons = (&watched{
+		send: b.SendLate, timer: b.TimerLate, read: b.ReadLate, missed: b.MissedPercent, dropped: r.Packets.DroppedHere,
+		cpu: b.CPU, allowed: b.Cores, cores: r.Machine.Cores, busy: r.Machine.BusyPercent,
+	}).reasons()
 	r.Saturated = len(r.Reasons) > 0
+	r.note()
+}
+
+// note says what else is to be known.
+func (r *Report) note() {
+	r.Notes = []string{}
+	add := func(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
+	switch {
+	case r.EndedEarly != "" && r.MeasuredMs == 0:
+		add("%s before anything was measured", r.EndedEarly)
+	case r.EndedEarly != "":
+		add("%s: the figures are of %.1f s", r.EndedEarly, r.MeasuredMs/1000)
+	}
+	if r.Packets.Lost > 0 && !r.Saturated {
+		add("bench kept up: what was lost, the server or the network lost")
+	}
+	if n := r.Packets.DroppedServer; n > 0 {
+		add("the server's sockets had no room for %s: it read too late, or net.core.rmem_max is small there", count(int(n), "packet"))
+	}
+	if r.Machine.BusyPercent == 0 {
+		return
+	}
+	others := r.Machine.BusyPercent*float64(r.Machine.Cores)/100 - r.Bench.CPU
+	if r.Server != nil {
+		others -= r.Server.CPU
+	}
+	switch {
+	case 100*others/float64(max(r.Machine.Cores, 1)) > maxOthers && r.Server != nil:
+		add("others kept %.1f of %s busy: latency and CPU time are not those of a quiet machine", others, count(r.Machine.Cores, "core"))
+	case r.Machine.BusyPercent > maxBusy && !r.Saturated:
+		add("the machine was %.0f %% busy", r.Machine.BusyPercent)
+	}
 }

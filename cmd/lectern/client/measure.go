@@ -34,6 +34,14 @@ func (e *Engine) Measure(from, to time.Time) {
 	e.missed.Store(0)
 }
 
+// EndMeasure has the running measurement end sooner. at is to lie a moment ahead, so
+// that both ends still learn in time what counts.
+func (e *Engine) EndMeasure(at time.Time) {
+	if s := e.span.Load(); s != nil {
+		e.span.Store(&span{s.from, min(s.to, sinceEpoch(at))})
+	}
+}
+
 // measures reports whether a packet that was sent at a time is counted.
 func (e *Engine) measures(sent int64) bool {
 	s := e.span.Load()
