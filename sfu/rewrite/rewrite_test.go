@@ -136,6 +136,19 @@ func TestDrop(t *testing.T) {
 	mustMap(t, &s, 0, 300, 0, 2, 4)
 }
 
+// TestDropIsForgotten holds that what was dropped of one source does not count for
+// the next, whose packets are remembered in the same places.
+func TestDropIsForgotten(t *testing.T) {
+	var s Stream
+	mustMap(t, &s, 0, 9, 0, 9, 0)
+	s.Drop(10)
+	s.Switch(0, 10, 0, rate)
+	mustMap(t, &s, 0, 10, 0, 10, 1)
+	s.Drop(11)
+	mustMap(t, &s, 0, 12, 1, 11, 2)
+	mustMap(t, &s, 0, 10, 0, 10, 1)
+}
+
 // TestDropBeyondWindow holds that nothing is mapped wrong when it comes later
 // than is remembered.
 func TestDropBeyondWindow(t *testing.T) {
