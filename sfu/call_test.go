@@ -54,9 +54,9 @@ func flows(t testing.TB, c, from *client, more int) {
 	}, c.state, from.state)
 }
 
-func TestCall(t *testing.T) {
-	t.Parallel()
-	r := newRoom(t)
+func TestCall(t *testing.T) { onSockets(t, testCall) }
+
+func testCall(t *testing.T, r *room) {
 	list := members(r, 3)
 	for _, c := range list {
 		uplinks := 0
@@ -76,9 +76,9 @@ func TestCall(t *testing.T) {
 
 // A member whose uplink ends goes on over another connector: the others see
 // one stream.
-func TestUplinkMoves(t *testing.T) {
-	t.Parallel()
-	r := newRoom(t)
+func TestUplinkMoves(t *testing.T) { onSockets(t, testUplinkMoves) }
+
+func testUplinkMoves(t *testing.T, r *room) {
 	list := members(r, 3)
 	a, c := list[0], list[2]
 	// The one that is left alone with a's tracks is the one whose leg was not
@@ -110,9 +110,9 @@ func TestUplinkMoves(t *testing.T) {
 
 // A member whose address changed gets new candidates on what the server
 // offers, and a new connection in place of what it offered itself.
-func TestMoved(t *testing.T) {
-	t.Parallel()
-	r := newRoom(t)
+func TestMoved(t *testing.T) { onSockets(t, testMoved) }
+
+func testMoved(t *testing.T, r *room) {
 	list := members(r, 3)
 	b, c := list[1], list[2]
 	l := c.to(b.id)
@@ -129,9 +129,9 @@ func TestMoved(t *testing.T) {
 }
 
 // A viewer that comes has a picture at once.
-func TestKeyframeForNewViewer(t *testing.T) {
-	t.Parallel()
-	r := newRoom(t)
+func TestKeyframeForNewViewer(t *testing.T) { onSockets(t, testKeyframeForNewViewer) }
+
+func testKeyframeForNewViewer(t *testing.T, r *room) {
 	a := members(r, 2)[0]
 	const limit = 300 * time.Millisecond
 	var took []time.Duration
@@ -162,9 +162,9 @@ func TestKeyframeForNewViewer(t *testing.T) {
 }
 
 // However many viewers ask, the publisher is asked three times a second.
-func TestKeyframeStorm(t *testing.T) {
-	t.Parallel()
-	r := newRoom(t)
+func TestKeyframeStorm(t *testing.T) { onSockets(t, testKeyframeStorm) }
+
+func testKeyframeStorm(t *testing.T, r *room) {
 	list := members(r, 4)
 	a := list[0]
 	before, start := len(a.requests()), time.Now()

@@ -3,6 +3,7 @@
 package sfu_test
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"reflect"
@@ -104,17 +105,40 @@ func dial(tb testing.TB, server, client *side) {
 	}
 }
 
-func (h *hall) listen(conn net.PacketConn) *transport.Endpoint {
-	tb := h.tb
-	on, err := transport.Listen(transport.Config{Listen: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Conn: conn})
+func listen(tb testing.TB, c transport.Config, hushed bool) *transport.Endpoint {
+	c.Listen = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	on, err := transport.Listen(c)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = on.Close() })
-	if h.hushed {
+	if hushed {
 		hush(on)
 	}
 	return on
+}
+
+// house is a server for halls.
+type house struct {
+	tb     testing.TB
+	hushed bool // for counting what is allocated
+	deaf   bool // viewers read nothing once they were shown the first frame
+	on     *transport.Endpoint
+	fan    *track.Fanout
+}
+
+// build begins a house whose port has a number of sockets.
+func build(tb testing.TB, sockets int, hushed bool) *house {
+	server := listen(tb, transport.Config{Sockets: sockets}, hushed)
+	if server.Sockets() != sockets {
+		tb.Skip("no port has several sockets here")
+	}
+	h := &house{tb: tb, hushed: hushed, on: server, fan: track.NewFanout(server.NewBatch)}
+	tb.Cleanup(func() {
+		_ = server.Close() // the readers, which feed the tracks, end before the workers
+		h.fan.Close()
+	})
+	return h
 }
 
 // seat is a viewer's socket. Media is taken from it and, once the viewer has shown
@@ -124,14 +148,27 @@ type seat struct {
 	hall   *hall
 	socket *egress.Socket
 
+	once   sync.Once
+	closed chan struct{}
+
 	// Owned by the reader.
 	list       [2 * burst]egress.Datagram
 	next, have int
 }
 
+// Close ends reading.
+func (s *seat) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.UDPConn.Close()
+}
+
 // ReadFrom gives what is no media.
 func (s *seat) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
+		if s.hall.house.deaf && s.hall.started.Load() {
+			<-s.closed
+			return 0, nil, net.ErrClosed
+		}
 		media := 0
 		for s.next < s.have {
 			d := &s.list[s.next]
@@ -156,13 +193,13 @@ func (s *seat) ReadFrom(b []byte) (int, net.Addr, error) {
 // hall is a publisher, the server, and viewers: connections over the loopback
 // with all there is to them, but for the descriptions and the clock's reports.
 type hall struct {
+	house    *house
 	tb       testing.TB
-	hushed   bool
 	from     *side
 	batch    *egress.Batch // the publisher's
 	receiver *track.Receiver
 	senders  []*track.Sender
-	taken    int           // of the burst; owned by the server's reader
+	taken    int           // of the burst; owned by the publisher's reader
 	flushed  chan struct{} // the server has handed a burst on
 	timer    *time.Timer
 
@@ -189,33 +226,30 @@ func (h *hall) arrive(n int) {
 	}
 }
 
-// open connects everybody, and shows the first frame. hushed is for counting what
-// is allocated.
-func open(tb testing.TB, viewers int, hushed bool) *hall {
+// open is a hall in a house of its own, whose port has one socket.
+func open(tb testing.TB, viewers int, hushed bool) *hall { return build(tb, 1, hushed).open(viewers) }
+
+// open connects everybody, and shows the first frame.
+func (in *house) open(viewers int) *hall {
+	tb, server := in.tb, in.on
 	h := &hall{
-		tb: tb, hushed: hushed, flushed: make(chan struct{}, 1), there: make(chan struct{}, 1), timer: time.NewTimer(time.Hour),
+		house: in, tb: tb, flushed: make(chan struct{}, 1), there: make(chan struct{}, 1), timer: time.NewTimer(time.Hour),
 	}
-	server := h.listen(nil)
-	fan := track.NewFanout(server.NewBatch)
-	video := fan.New(codec.Video)
-	tb.Cleanup(func() {
-		_ = server.Close() // the reader, which feeds the track, ends before its workers
-		fan.Close()
-	})
+	video := in.fan.New(codec.Video)
 	formats := []track.Format{{PayloadType: 96, RTX: 97, Codec: codec.Preferred()[0]}}
 	ids := track.Extensions{MID: 1, AbsSendTime: 2}
 
-	h.from = newSide(tb, h.listen(nil))
+	h.from = newSide(tb, listen(tb, transport.Config{}, in.hushed))
 	h.batch = h.from.on.NewBatch()
-	in := newSide(tb, server)
-	h.receiver = track.NewReceiver(in.conn)
+	at := newSide(tb, server)
+	h.receiver = track.NewReceiver(at.conn)
 	h.receiver.SetExtensions(ids)
 	h.receiver.Bind(track.SectionConfig{
 		MID: "0", Kind: codec.Video, Formats: formats, Sources: []track.Source{{SSRC: publicSSRC, RTX: publicSSRC + 1}}, Track: video,
 	})
-	in.rtp, in.flush = h.take, h.flush
-	dial(tb, in, h.from)
-	wait(tb, in.up)
+	at.rtp, at.flush = h.take, h.flush
+	dial(tb, at, h.from)
+	wait(tb, at.up)
 	wait(tb, h.from.up)
 	for i := range growth {
 		h.send(i == 0)
@@ -252,11 +286,11 @@ func (h *hall) seat() *side {
 		h.tb.Fatal(err)
 	}
 	_ = conn.SetReadBuffer(1 << 20)
-	at := &seat{UDPConn: conn, hall: h, socket: egress.Wrap(conn, egress.Options{})}
+	at := &seat{UDPConn: conn, hall: h, socket: egress.Wrap(conn, egress.Options{}), closed: make(chan struct{})}
 	for i := range at.list {
 		at.list[i].Buffer = make([]byte, 1500)
 	}
-	s := newSide(h.tb, h.listen(at))
+	s := newSide(h.tb, listen(h.tb, transport.Config{Conn: at}, h.house.hushed))
 	s.rtp = func([]byte, int64) { h.arrive(1) }
 	return s
 }
@@ -290,6 +324,14 @@ func (h *hall) flush(into *egress.Batch, now int64) (held bool, until int64) {
 // send has the publisher send a frame, and waits until the server has forwarded
 // it.
 func (h *hall) send(keyframe bool) {
+	h.tb.Helper()
+	if err := h.try(keyframe); err != nil {
+		h.tb.Fatal(err)
+	}
+}
+
+// try is send for a goroutine that cannot fail the test.
+func (h *hall) try(keyframe bool) error {
 	var room [payloadSize]byte // VP8 (RFC 7741 section 4.2)
 	payload := room[:]
 	if payload[0] = 0x10; !keyframe {
@@ -300,7 +342,7 @@ func (h *hall) send(keyframe bool) {
 		slot := h.from.conn.Reserve(h.batch, payloadSize+12)
 		b := packet.Build(slot[:0], i == burst-1, 96, h.seq, h.ts, publicSSRC, nil, payload)
 		if !h.from.conn.Seal(h.batch, b) {
-			h.tb.Fatal("the publisher cannot send")
+			return errors.New("the publisher cannot send")
 		}
 		h.seq++
 		payload[0] &^= 0x10 // it begins no partition
@@ -310,8 +352,9 @@ func (h *hall) send(keyframe bool) {
 	h.timer.Reset(10 * time.Second)
 	select {
 	case <-h.flushed:
+		return nil
 	case <-h.timer.C:
-		h.tb.Fatal("the server does not forward a burst")
+		return errors.New("the server does not forward a burst")
 	}
 }
 

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"testing"
@@ -36,9 +37,11 @@ func eventually(t testing.TB, what string, ok func() bool, state ...func() strin
 	}
 }
 
-func newServer(t testing.TB) *Server {
+func newServer(t testing.TB) *Server { return serverOn(t, 0) }
+
+func serverOn(t testing.TB, sockets int) *Server {
 	t.Helper()
-	s, err := New(Config{Listen: netip.MustParseAddr("127.0.0.1")})
+	s, err := New(Config{Listen: netip.MustParseAddr("127.0.0.1"), Sockets: sockets})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,9 +66,26 @@ type room struct {
 	members map[protocol.MemberID]func(protocol.Outgoing) // owned by run
 }
 
-func newRoom(t testing.TB) *room {
+func newRoom(t testing.TB) *room { return roomOf(t, newServer(t)) }
+
+// onSockets runs a test in a room whose server has one socket, and in one whose
+// server has several, so that its members have different readers.
+func onSockets(t *testing.T, test func(*testing.T, *room)) {
+	t.Parallel()
+	for _, n := range []int{1, 4} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			s := serverOn(t, n)
+			if s.endpoint.Sockets() != n {
+				t.Skip("no port has several sockets here")
+			}
+			test(t, roomOf(t, s))
+		})
+	}
+}
+
+func roomOf(t testing.TB, s *Server) *room {
 	t.Helper()
-	s := newServer(t)
 	r := &room{
 		t: t, server: s, plane: s.NewPlane(slog.New(slog.DiscardHandler)),
 		calls: make(chan func()), done: make(chan struct{}), ended: make(chan struct{}),
@@ -175,4 +195,12 @@ func (r *room) sessions() int {
 	r.server.clock.mu.Lock()
 	defer r.server.clock.mu.Unlock()
 	return len(r.server.clock.sessions)
+}
+
+func TestSocketsForCores(t *testing.T) {
+	for cores, want := range map[int]int{1: 1, 2: 1, 3: 1, 4: 2, 8: 4, 16: 8, 64: 8} {
+		if got := socketsFor(cores); got != want {
+			t.Errorf("%d cores: %d sockets, want %d", cores, got, want)
+		}
+	}
 }

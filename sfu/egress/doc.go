@@ -59,6 +59,13 @@
 //
 // Stats counts all of this.
 //
+// # Several sockets on one port
+//
+// Share opens more of them, for more goroutines to read. Linux divides what arrives
+// by a hash of both addresses and ports, so a client's datagrams stay in order; the
+// first socket joins the group though it was bound before it asked to share (seen in
+// TestShare). Datagrams sent by different sockets have no order among them.
+//
 // # Figures
 //
 // BenchmarkFlush: 600 datagrams of 1,150 bytes to 100 sockets on the loopback
