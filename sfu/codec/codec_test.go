@@ -85,73 +85,74 @@ func TestMatches(t *testing.T) {
 	}
 }
 
+var keyframes = []struct {
+	name  string
+	codec string
+	in    []byte
+	want  bool
+}{
+	{"vp8 key", "VP8", []byte{0x10, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a}, true},
+	{"vp8 inter", "VP8", []byte{0x10, 0x11, 0x02}, false},
+	{"vp8 middle", "VP8", []byte{0x00, 0x10}, false},
+	{"vp8 partition 1", "VP8", []byte{0x11, 0x10}, false},
+	{"vp8 short picture id", "VP8", []byte{0x90, 0x80, 0x7f, 0x10}, true},
+	{"vp8 long picture id", "VP8", []byte{0x90, 0x80, 0x81, 0x01, 0x10}, true},
+	{"vp8 long picture id, inter", "VP8", []byte{0x90, 0x80, 0x81, 0x00, 0x11}, false},
+	{"vp8 all fields", "VP8", []byte{0x90, 0xf0, 0x81, 0x01, 0x01, 0x21, 0x10}, true},
+	{"vp8 all fields, inter", "VP8", []byte{0x90, 0xf0, 0x80, 0x00, 0x00, 0x20, 0x11}, false},
+	{"vp8 T and K share a byte", "VP8", []byte{0x90, 0x30, 0x01, 0x10}, true},
+	{"vp8 non-reference", "VP8", []byte{0x30, 0x10}, true},
+	{"vp8 descriptor only", "VP8", []byte{0x10}, false},
+	{"vp8 cut flags", "VP8", []byte{0x90}, false},
+	{"vp8 cut picture id", "VP8", []byte{0x90, 0x80}, false},
+	{"vp8 cut long picture id", "VP8", []byte{0x90, 0x80, 0x81}, false},
+
+	{"vp9 key", "VP9", []byte{0x08, 0x49}, true},
+	{"vp9 key with picture id", "VP9", []byte{0x88, 0x05, 0x49}, true},
+	{"vp9 key, layers", "VP9", []byte{0xaa, 0x81, 0x05, 0x00, 0x00, 0x49}, true},
+	{"vp9 upper layer", "VP9", []byte{0xaa, 0x81, 0x05, 0x03, 0x00, 0x49}, false},
+	{"vp9 inter", "VP9", []byte{0x48, 0x49}, false},
+	{"vp9 not the first packet", "VP9", []byte{0x04, 0x49}, false},
+	{"vp9 cut picture id", "VP9", []byte{0x88}, false},
+	{"vp9 cut layers", "VP9", []byte{0xa8, 0x05}, false},
+	{"vp9 descriptor only", "VP9", []byte{0x08}, false},
+
+	{"h264 idr", "H264", []byte{0x65, 0x88}, true},
+	{"h264 later slice of an idr", "H264", []byte{0x65, 0x40}, false},
+	{"h264 sps", "H264", []byte{0x67, 0x42}, true},
+	{"h264 pps alone", "H264", []byte{0x68, 0xce}, false},
+	{"h264 slice", "H264", []byte{0x41, 0x9a}, false},
+	{"h264 stap with sps", "H264", []byte{0x78, 0, 2, 0x67, 0x42, 0, 1, 0x68}, true},
+	{"h264 stap with sei, then sps", "H264", []byte{0x78, 0, 2, 0x06, 0x05, 0, 1, 0x67}, true},
+	{"h264 stap with idr", "H264", []byte{0x78, 0, 1, 0x68, 0, 2, 0x65, 0x88}, true},
+	{"h264 stap with slices", "H264", []byte{0x78, 0, 2, 0x41, 0x9a, 0, 2, 0x41, 0x40}, false},
+	{"h264 stap cut", "H264", []byte{0x78, 0, 9, 0x67}, false},
+	{"h264 stap empty unit", "H264", []byte{0x78, 0, 0, 0, 1, 0x67}, false},
+	{"h264 fu-a start", "H264", []byte{0x7c, 0x85, 0x88}, true},
+	{"h264 fu-a start of a later slice", "H264", []byte{0x7c, 0x85, 0x40}, false},
+	{"h264 fu-a middle", "H264", []byte{0x7c, 0x05, 0x88}, false},
+	{"h264 fu-a end", "H264", []byte{0x7c, 0x45, 0x88}, false},
+	{"h264 fu-a of a slice", "H264", []byte{0x7c, 0x81, 0x88}, false},
+	{"h264 fu-a cut", "H264", []byte{0x7c}, false},
+
+	{"av1 N", "AV1", []byte{0x18, 0x0a}, true},
+	{"av1 N and Z", "AV1", []byte{0x98, 0x0a}, false},
+	{"av1 N alone", "AV1", []byte{0x08}, false},
+	{"av1 frame", "AV1", []byte{0x10, 0x30, 1, 2}, false},
+	{"av1 sequence header without N, W 1", "AV1", []byte{0x10, 0x08, 1, 2}, true},
+	{"av1 sequence header second, W 2", "AV1", []byte{0x20, 2, 0x12, 0x00, 0x08, 1}, true},
+	{"av1 sequence header, W 0", "AV1", []byte{0x00, 1, 0x10, 2, 0x08, 1}, true},
+	{"av1 frames, W 0", "AV1", []byte{0x00, 1, 0x30, 2, 0x30, 1}, false},
+	{"av1 empty element", "AV1", []byte{0x00, 0, 0}, false},
+	{"av1 length over the end", "AV1", []byte{0x00, 0x7f, 0x08}, false},
+	{"av1 length without end", "AV1", []byte{0x00, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x08}, false},
+	{"av1 continuation", "AV1", []byte{0x90, 0x08}, false},
+
+	{"unknown", "H265", []byte{1}, true},
+}
+
 func TestKeyframe(t *testing.T) {
-	tests := []struct {
-		name  string
-		codec string
-		in    []byte
-		want  bool
-	}{
-		{"vp8 key", "VP8", []byte{0x10, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a}, true},
-		{"vp8 inter", "VP8", []byte{0x10, 0x11, 0x02}, false},
-		{"vp8 middle", "VP8", []byte{0x00, 0x10}, false},
-		{"vp8 partition 1", "VP8", []byte{0x11, 0x10}, false},
-		{"vp8 short picture id", "VP8", []byte{0x90, 0x80, 0x7f, 0x10}, true},
-		{"vp8 long picture id", "VP8", []byte{0x90, 0x80, 0x81, 0x01, 0x10}, true},
-		{"vp8 long picture id, inter", "VP8", []byte{0x90, 0x80, 0x81, 0x00, 0x11}, false},
-		{"vp8 all fields", "VP8", []byte{0x90, 0xf0, 0x81, 0x01, 0x01, 0x21, 0x10}, true},
-		{"vp8 all fields, inter", "VP8", []byte{0x90, 0xf0, 0x80, 0x00, 0x00, 0x20, 0x11}, false},
-		{"vp8 T and K share a byte", "VP8", []byte{0x90, 0x30, 0x01, 0x10}, true},
-		{"vp8 non-reference", "VP8", []byte{0x30, 0x10}, true},
-		{"vp8 descriptor only", "VP8", []byte{0x10}, false},
-		{"vp8 cut flags", "VP8", []byte{0x90}, false},
-		{"vp8 cut picture id", "VP8", []byte{0x90, 0x80}, false},
-		{"vp8 cut long picture id", "VP8", []byte{0x90, 0x80, 0x81}, false},
-
-		{"vp9 key", "VP9", []byte{0x08, 0x49}, true},
-		{"vp9 key with picture id", "VP9", []byte{0x88, 0x05, 0x49}, true},
-		{"vp9 key, layers", "VP9", []byte{0xaa, 0x81, 0x05, 0x00, 0x00, 0x49}, true},
-		{"vp9 upper layer", "VP9", []byte{0xaa, 0x81, 0x05, 0x03, 0x00, 0x49}, false},
-		{"vp9 inter", "VP9", []byte{0x48, 0x49}, false},
-		{"vp9 not the first packet", "VP9", []byte{0x04, 0x49}, false},
-		{"vp9 cut picture id", "VP9", []byte{0x88}, false},
-		{"vp9 cut layers", "VP9", []byte{0xa8, 0x05}, false},
-		{"vp9 descriptor only", "VP9", []byte{0x08}, false},
-
-		{"h264 idr", "H264", []byte{0x65, 0x88}, true},
-		{"h264 later slice of an idr", "H264", []byte{0x65, 0x40}, false},
-		{"h264 sps", "H264", []byte{0x67, 0x42}, true},
-		{"h264 pps alone", "H264", []byte{0x68, 0xce}, false},
-		{"h264 slice", "H264", []byte{0x41, 0x9a}, false},
-		{"h264 stap with sps", "H264", []byte{0x78, 0, 2, 0x67, 0x42, 0, 1, 0x68}, true},
-		{"h264 stap with sei, then sps", "H264", []byte{0x78, 0, 2, 0x06, 0x05, 0, 1, 0x67}, true},
-		{"h264 stap with idr", "H264", []byte{0x78, 0, 1, 0x68, 0, 2, 0x65, 0x88}, true},
-		{"h264 stap with slices", "H264", []byte{0x78, 0, 2, 0x41, 0x9a, 0, 2, 0x41, 0x40}, false},
-		{"h264 stap cut", "H264", []byte{0x78, 0, 9, 0x67}, false},
-		{"h264 stap empty unit", "H264", []byte{0x78, 0, 0, 0, 1, 0x67}, false},
-		{"h264 fu-a start", "H264", []byte{0x7c, 0x85, 0x88}, true},
-		{"h264 fu-a start of a later slice", "H264", []byte{0x7c, 0x85, 0x40}, false},
-		{"h264 fu-a middle", "H264", []byte{0x7c, 0x05, 0x88}, false},
-		{"h264 fu-a end", "H264", []byte{0x7c, 0x45, 0x88}, false},
-		{"h264 fu-a of a slice", "H264", []byte{0x7c, 0x81, 0x88}, false},
-		{"h264 fu-a cut", "H264", []byte{0x7c}, false},
-
-		{"av1 N", "AV1", []byte{0x18, 0x0a}, true},
-		{"av1 N and Z", "AV1", []byte{0x98, 0x0a}, false},
-		{"av1 N alone", "AV1", []byte{0x08}, false},
-		{"av1 frame", "AV1", []byte{0x10, 0x30, 1, 2}, false},
-		{"av1 sequence header without N, W 1", "AV1", []byte{0x10, 0x08, 1, 2}, true},
-		{"av1 sequence header second, W 2", "AV1", []byte{0x20, 2, 0x12, 0x00, 0x08, 1}, true},
-		{"av1 sequence header, W 0", "AV1", []byte{0x00, 1, 0x10, 2, 0x08, 1}, true},
-		{"av1 frames, W 0", "AV1", []byte{0x00, 1, 0x30, 2, 0x30, 1}, false},
-		{"av1 empty element", "AV1", []byte{0x00, 0, 0}, false},
-		{"av1 length over the end", "AV1", []byte{0x00, 0x7f, 0x08}, false},
-		{"av1 length without end", "AV1", []byte{0x00, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x08}, false},
-		{"av1 continuation", "AV1", []byte{0x90, 0x08}, false},
-
-		{"unknown", "H265", []byte{1}, true},
-	}
-	for _, tt := range tests {
+	for _, tt := range keyframes {
 		t.Run(tt.name, func(t *testing.T) {
 			c := Codec{Name: tt.codec, Kind: Video, ClockRate: 90000}
 			if got := c.Keyframe(tt.in); got != tt.want {

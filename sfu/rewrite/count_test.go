@@ -47,113 +47,115 @@ func (c *counted) skip() {
 	c.seq++
 }
 
+var countings = map[string]func(c *counted){
+	"as it is": func(c *counted) {
+		c.want(0x7ffe, bits15, 0x7ffe)
+		c.want(0x7fff, bits15, 0x7fff)
+		c.want(0, bits15, 0)
+		c.want(500, bits15, 500)
+		c.want(3, bits15, 3) // whatever the source does
+		c.want(4, bits7, 4)
+	},
+	"as it is, from narrow on": func(c *counted) {
+		c.want(0x3e, bits7, 0x3e)
+		c.want(0x1bbf, bits15, 0x1bbf)
+		c.want(0x40, bits7, 0x40)
+	},
+	"over a switch": func(c *counted) {
+		c.want(100, bits15, 100)
+		c.want(101, bits15, 101)
+		c.source(900)
+		c.want(50, bits15, 102)
+		c.want(50, bits15, 102)
+		c.want(52, bits15, 104)
+		c.at(901, 51, bits15, 103)
+		c.source(30)
+		c.want(0x7fff, bits15, 105)
+		c.want(0, bits15, 106)
+	},
+	"over the end": func(c *counted) {
+		c.want(0x7fff, bits15, 0x7fff)
+		c.source(1)
+		c.want(77, bits15, 0)
+		c.source(1)
+		c.want(77, bits7, 1)
+		c.want((77+126)&bits7, bits7, 0x7f)
+		c.source(1)
+		c.want(5, bits7, 0)
+	},
+	"a late packet is not the last": func(c *counted) {
+		c.want(10, bits15, 10)
+		c.skip()
+		c.want(30, bits15, 30)
+		c.at(1, 20, bits15, 20)
+		c.source(8)
+		c.want(0, bits15, 31)
+	},
+	"a long gap": func(c *counted) { // of more than half of what 7 bits can tell apart
+		c.want(10, bits7, 10)
+		c.want(100, bits7, 100)
+		c.source(8)
+		c.want(0, bits7, 101)
+	},
+	"wide after narrow": func(c *counted) {
+		c.want(0x6e, bits7, 0x6e)
+		c.source(8)
+		c.want(0x1000, bits15, 0x006f)
+	},
+	"narrow after wide": func(c *counted) {
+		c.want(0x1bbe, bits15, 0x1bbe)
+		c.source(8)
+		c.want(3, bits7, 0x3f)
+		c.source(8)
+		c.want(3, bits15, 0x40)
+	},
+	"it becomes wide": func(c *counted) {
+		c.want(0x7f, bits7, 0x7f)
+		c.want(0x80, bits15, 0x80)
+		c.source(50)
+		c.want(0x6e, bits7, 0x01)  // 0x81 in 7 bits
+		c.want(0x6f, bits15, 0x02) // and not 0x82
+		c.at(50, 0x6e, bits7, 0x01)
+		c.want(0x1234, bits15, 0x2+0x1234-0x6f)
+		c.at(51, 0x6f, bits15, 0x02)
+		c.want(0x35, bits7, (0x2+0x1235-0x6f)&bits7)
+	},
+	"it becomes wide while packets are late": func(c *counted) {
+		c.want(9, bits15, 9)
+		c.source(50)
+		c.want(0x20, bits7, 10)
+		c.seq = 53
+		c.want(0x23, bits7, 13)
+		c.at(52, 0x22, bits15, 12)
+		c.at(51, 0x21, bits7, 11)
+		c.want(0x24, bits15, 14)
+	},
+	"none for a while": func(c *counted) {
+		c.want(9, bits15, 9)
+		c.source(50)
+		c.skip()
+		c.skip()
+		c.source(70)
+		c.skip()
+		c.want(300, bits15, 10) // not from the first packet on
+		c.want(301, bits15, 11)
+	},
+	"a switch that nothing followed": func(c *counted) {
+		c.want(9, bits15, 9)
+		c.source(50)
+		c.source(60)
+		c.want(300, bits15, 10)
+	},
+	"a restart": func(c *counted) {
+		c.want(9, bits15, 9)
+		c.seq += 3001
+		c.want(300, bits15, 10)
+		c.want(301, bits15, 11)
+	},
+}
+
 func TestCount(t *testing.T) {
-	for name, play := range map[string]func(c *counted){
-		"as it is": func(c *counted) {
-			c.want(0x7ffe, bits15, 0x7ffe)
-			c.want(0x7fff, bits15, 0x7fff)
-			c.want(0, bits15, 0)
-			c.want(500, bits15, 500)
-			c.want(3, bits15, 3) // whatever the source does
-			c.want(4, bits7, 4)
-		},
-		"as it is, from narrow on": func(c *counted) {
-			c.want(0x3e, bits7, 0x3e)
-			c.want(0x1bbf, bits15, 0x1bbf)
-			c.want(0x40, bits7, 0x40)
-		},
-		"over a switch": func(c *counted) {
-			c.want(100, bits15, 100)
-			c.want(101, bits15, 101)
-			c.source(900)
-			c.want(50, bits15, 102)
-			c.want(50, bits15, 102)
-			c.want(52, bits15, 104)
-			c.at(901, 51, bits15, 103)
-			c.source(30)
-			c.want(0x7fff, bits15, 105)
-			c.want(0, bits15, 106)
-		},
-		"over the end": func(c *counted) {
-			c.want(0x7fff, bits15, 0x7fff)
-			c.source(1)
-			c.want(77, bits15, 0)
-			c.source(1)
-			c.want(77, bits7, 1)
-			c.want((77+126)&bits7, bits7, 0x7f)
-			c.source(1)
-			c.want(5, bits7, 0)
-		},
-		"a late packet is not the last": func(c *counted) {
-			c.want(10, bits15, 10)
-			c.skip()
-			c.want(30, bits15, 30)
-			c.at(1, 20, bits15, 20)
-			c.source(8)
-			c.want(0, bits15, 31)
-		},
-		"a long gap": func(c *counted) { // of more than half of what 7 bits can tell apart
-			c.want(10, bits7, 10)
-			c.want(100, bits7, 100)
-			c.source(8)
-			c.want(0, bits7, 101)
-		},
-		"wide after narrow": func(c *counted) {
-			c.want(0x6e, bits7, 0x6e)
-			c.source(8)
-			c.want(0x1000, bits15, 0x006f)
-		},
-		"narrow after wide": func(c *counted) {
-			c.want(0x1bbe, bits15, 0x1bbe)
-			c.source(8)
-			c.want(3, bits7, 0x3f)
-			c.source(8)
-			c.want(3, bits15, 0x40)
-		},
-		"it becomes wide": func(c *counted) {
-			c.want(0x7f, bits7, 0x7f)
-			c.want(0x80, bits15, 0x80)
-			c.source(50)
-			c.want(0x6e, bits7, 0x01)  // 0x81 in 7 bits
-			c.want(0x6f, bits15, 0x02) // and not 0x82
-			c.at(50, 0x6e, bits7, 0x01)
-			c.want(0x1234, bits15, 0x2+0x1234-0x6f)
-			c.at(51, 0x6f, bits15, 0x02)
-			c.want(0x35, bits7, (0x2+0x1235-0x6f)&bits7)
-		},
-		"it becomes wide while packets are late": func(c *counted) {
-			c.want(9, bits15, 9)
-			c.source(50)
-			c.want(0x20, bits7, 10)
-			c.seq = 53
-			c.want(0x23, bits7, 13)
-			c.at(52, 0x22, bits15, 12)
-			c.at(51, 0x21, bits7, 11)
-			c.want(0x24, bits15, 14)
-		},
-		"none for a while": func(c *counted) {
-			c.want(9, bits15, 9)
-			c.source(50)
-			c.skip()
-			c.skip()
-			c.source(70)
-			c.skip()
-			c.want(300, bits15, 10) // not from the first packet on
-			c.want(301, bits15, 11)
-		},
-		"a switch that nothing followed": func(c *counted) {
-			c.want(9, bits15, 9)
-			c.source(50)
-			c.source(60)
-			c.want(300, bits15, 10)
-		},
-		"a restart": func(c *counted) {
-			c.want(9, bits15, 9)
-			c.seq += 3001
-			c.want(300, bits15, 10)
-			c.want(301, bits15, 11)
-		},
-	} {
+	for name, play := range countings {
 		t.Run(name, func(t *testing.T) { play(&counted{t: t}) })
 	}
 }

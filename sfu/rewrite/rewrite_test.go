@@ -212,12 +212,8 @@ func TestAgainstModel(t *testing.T) {
 				if !ok {
 					t.Fatalf("seed %d: %d not mapped", seed, seq)
 				}
-				if before, twice := given[seq]; twice {
-					if before != out {
-						t.Fatalf("seed %d: %d mapped to %d, then %d", seed, seq, before, out)
-					}
-				} else if used[out] {
-					t.Fatalf("seed %d: number %d given twice", seed, out)
+				if before, twice := given[seq]; twice && before != out || !twice && used[out] {
+					t.Fatalf("seed %d: %d mapped to %d, before to %d; that was given: %v", seed, seq, out, before, used[out])
 				}
 				if i == 0 && began && out != last+1 {
 					t.Fatalf("seed %d: began with %d after %d", seed, out, last)

@@ -36,12 +36,8 @@ func TestLipSync(t *testing.T) {
 	video, audio := New(codec.Video), New(codec.Audio)
 	v := &viewer{wire: &wire{}}
 	v.sender = NewSender(v.wire)
-	for _, c := range []SubscriptionConfig{
-		{Track: video, SSRC: 1, CNAME: "p", Formats: videoFormats()},
-		{Track: audio, SSRC: 2, CNAME: "p", Formats: audioFormats()},
-	} {
-		v.sender.Subscribe(c)
-	}
+	v.sender.Subscribe(SubscriptionConfig{Track: video, SSRC: 1, CNAME: "p", Formats: videoFormats()})
+	v.sender.Subscribe(SubscriptionConfig{Track: audio, SSRC: 2, CNAME: "p", Formats: audioFormats()})
 	v.sender.Start()
 
 	last := map[uint32]*rtcp.SenderReport{}
