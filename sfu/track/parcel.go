@@ -120,14 +120,15 @@ func (p *parcel) build(slot []byte, sub *Subscription, out outgoing) []byte {
 }
 
 // count writes the running numbers of a viewer's stream into its copy of the
-// payload, which Map was called for last.
+// payload, which Map was called for last; nil if there is none, as it could not be
+// sent.
 func (p *parcel) count(payload []byte, stream *rewrite.Stream) {
 	for i := range p.descriptor.Counters {
 		c := &p.descriptor.Counters[i]
 		if c.Mask == 0 {
 			continue
 		}
-		if out := stream.Count(i, c.Value, c.Mask); out != c.Value {
+		if out := stream.Count(i, c.Value, c.Mask); out != c.Value && payload != nil {
 			c.Set(payload, out)
 		}
 	}

@@ -320,3 +320,27 @@ func disturb(r *rand.Rand, track *Track, viewers []*spectator, now int64) {
 		guest.sender.Close()
 	}
 }
+
+// TestPictureThatIsNotSent: its numbers are not given to another one, as it is sent
+// when the viewer asks for it.
+func TestPictureThatIsNotSent(t *testing.T) {
+	track := New(codec.Video)
+	f := form{pt: 96, bits: 15, tl0: true}
+	send := func(p *publisher, pic picture) { p.frame(0, f.payload(pic, pic.counts, true, nil)) }
+	p := publish(t, track, 1000)
+	v := view(track, 5000)
+	send(p, picture{counts{10, 20, 0}, 0, true})
+	v.want(t, 1000)
+	v.wire.full = true
+	send(p, picture{counts{11, 21, 0}, 0, false})
+	v.wire.full = false
+	v.nack(t, 0, 1001)
+	again := v.wire.takeRTP(t)
+	if len(again) != 1 || !bytes.Equal(again[0].payload[rtxPrefix:], f.payload(picture{}, counts{11, 21, 0}, true, nil)) {
+		t.Errorf("sent again: %+v", again)
+	}
+	send(publish(t, track, 2000), picture{counts{500, 60, 0}, 0, true})
+	if got := v.want(t, 1002)[0].payload; !bytes.Equal(got, f.payload(picture{keyframe: true}, counts{12, 22, 0}, true, nil)) {
+		t.Errorf("the next source begins with %x", got)
+	}
+}

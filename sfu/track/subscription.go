@@ -238,6 +238,7 @@ func (sub *Subscription) skip(p *parcel, into *egress.Batch) {
 func (sub *Subscription) send(into *egress.Batch, p *parcel, out outgoing) int {
 	slot := sub.sender.sink.Reserve(into, headroom+p.size)
 	if slot == nil {
+		p.count(nil, &sub.stream) // spent, as the sequence number is: it may be asked for
 		sub.stats.DroppedSink++
 		return 0
 	}

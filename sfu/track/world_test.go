@@ -22,6 +22,7 @@ type wire struct {
 	// Guarded by mu.
 	rtp, rtcp [][]byte
 	refuses   bool
+	full      bool // no room; owned by the test
 }
 
 // feed has a receiver take a packet and send on all that waits.
@@ -30,9 +31,15 @@ func feed(r *Receiver, b []byte, now int64) {
 	r.Flush(nil, now+gatherTime)
 }
 
-func (w *wire) Reserve(_ *egress.Batch, size int) []byte { return make([]byte, size) }
-func (w *wire) Begin() *egress.Batch                     { return nil }
-func (w *wire) End(*egress.Batch)                        {}
+func (w *wire) Begin() *egress.Batch { return nil }
+func (w *wire) End(*egress.Batch)    {}
+
+func (w *wire) Reserve(_ *egress.Batch, size int) []byte {
+	if w.full {
+		return nil
+	}
+	return make([]byte, size)
+}
 
 func (w *wire) Seal(_ *egress.Batch, b []byte) bool {
 	w.mu.Lock()
