@@ -13,6 +13,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +35,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // room.Policy, and gives its address.
 func newServer(t *testing.T, p room.Policy) string {
 	t.Helper()
+	return startServer(t, p).url
+}
+
+// testServer is a server that a test may stop before its end.
+type testServer struct {
+	url  string
+	stop func()
+}
+
+func startServer(t *testing.T, p room.Policy) testServer {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	plane := func(string, room.Policy) media.Plane { return p2p.New() }
 	if p.Mode == room.ModeSFU {
@@ -48,14 +60,15 @@ func newServer(t *testing.T, p room.Policy) string {
 	t.Cleanup(hub.Close)
 	ws := wsjson.New(conn.NewServer(hub, conn.Options{Log: log}), wsjson.Options{Logger: log})
 	h := httptest.NewServer(ws)
-	t.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		_ = ws.Close(ctx)
 		h.CloseClientConnections()
 		h.Close()
 	})
-	return h.URL
+	t.Cleanup(stop)
+	return testServer{h.URL, stop}
 }
 
 // small is a plan for tests.
@@ -71,7 +84,6 @@ func small(url string) Plan {
 func TestRun(t *testing.T) {
 	for name, set := range map[string]func(*Plan){
 		"capable": func(*Plan) {},
-		"woken":   func(p *Plan) { p.Wake = true },
 		"old":     func(p *Plan) { p.Clients, p.Viewers = old, 2 },
 		"meeting": func(p *Plan) { p.Publishers, p.Viewers, p.Rooms = 3, 0, 2 },
 		"encoder": func(p *Plan) { p.JitterSizes, p.Spread, p.Audio = true, 10*time.Millisecond, false },
@@ -166,6 +178,32 @@ func TestFailures(t *testing.T) {
 	t.Run("no server", func(t *testing.T) {
 		p := small("http://127.0.0.1:9")
 		if _, err := Run(t.Context(), p, nil); err == nil || !strings.Contains(err.Error(), "no server is there") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("the server goes away", func(t *testing.T) {
+		p := small("")
+		s := startServer(t, room.Policy{Mode: room.ModeSFU})
+		p.URL, p.Duration = s.url, 20*time.Second
+		r, err := Run(t.Context(), p, func(text string) {
+			if strings.HasPrefix(text, "measuring: 19") {
+				s.stop()
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.OK || r.EndedEarly != serverGone || len(r.Failures) != 1 || r.MeasuredMs > 10_000 || r.Packets.Received == 0 {
+			t.Errorf("after %v ms: %q, %v, %+v", r.MeasuredMs, r.EndedEarly, r.Failures, r.Packets)
+		}
+	})
+	t.Run("too many files", func(t *testing.T) {
+		p := small("http://127.0.0.1:9")
+		p.Rooms, p.Viewers = 1000, 15
+		if most := maxFiles(); most == 0 || most > p.files() {
+			t.Skipf("this process may open %d files", most)
+		}
+		if _, err := Run(t.Context(), p, nil); err == nil || !strings.Contains(err.Error(), "ulimit -n") {
 			t.Errorf("got %v", err)
 		}
 	})

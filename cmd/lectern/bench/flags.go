@@ -41,8 +41,6 @@ func options() []option {
 		{"join-rate", "N", "Members that join a second.", integer(func(p *Plan) *int { return &p.JoinRate })},
 		{"warmup", "DURATION", "Time between everybody has media and the measurement.", duration(func(p *Plan) *time.Duration { return &p.Warmup })},
 		{"duration", "DURATION", "Time that is measured.", duration(func(p *Plan) *time.Duration { return &p.Duration })},
-		{"wake", "", "Have packets wake bench; otherwise it looks at its sockets each millisecond, which costs it less. On one machine the server pays " +
-			"for the waking: a tenth more CPU time per packet and up. To compare with figures of other generators, most of which are woken.", boolean(func(p *Plan) *bool { return &p.Wake })},
 		{"pid", "PID|auto|none", "The server's process, for its CPU time and memory. auto finds it by its port if it is on this machine and of this user.", text(func(p *Plan) *string { return &p.PID })},
 		{"json", "FILE", "Write the report as JSON as well; - writes it to standard output, in place of the table.", text(func(p *Plan) *string { return &p.JSON })},
 	}
@@ -137,15 +135,24 @@ Flags:
 
 const helpTail = `
 Read the report with care. Loss, latency and times to join are the server's only
-if bench itself kept up; if it did not, the report says so IN CAPITAL LETTERS.
+if bench itself kept up; if it did not, the report says so IN CAPITAL LETTERS,
+and what kept it. If it did, what is lost is the server's loss or the network's.
 CPU time per packet is comparable between runs on a quiet machine that follow
-each other, and only with the same plan. Above a few hundred viewers let the
-system have larger socket buffers:
+each other, and only with the same plan. CPU time, memory and dropped packets
+are known on Linux. Above a few hundred viewers let the system have larger
+socket buffers, and more open files (ulimit -n), of which a viewer takes two:
 
   sysctl -w net.core.rmem_max=4194304 net.core.wmem_max=4194304
 
+Those who listen send the feedback of browsers: receiver reports, estimates of
+what may be sent (REMB), requests for lost packets and for keyframes. Those who
+send answer these. What they send are no pictures, so no decoder is measured.
+
+Ctrl+C ends a run early; it prints what was measured until then. A second one
+ends it at once.
+
 Exit codes: 0 measured, whatever the figures are; 1 something did not work, such
-as a member that never got media; 2 wrong flags.
+as a member that never got media, or the run ended early; 2 wrong flags.
 `
 
 // writeHelp prints the help.

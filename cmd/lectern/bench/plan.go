@@ -43,7 +43,6 @@ type Plan struct {
 	Duration time.Duration
 
 	PID  string // a number, "auto" or "none"
-	Wake bool   // see downlink.Config
 	JSON string // file; "-" is standard output
 }
 
@@ -176,9 +175,6 @@ func (p *Plan) title() string {
 	if p.Spread > 0 {
 		fmt.Fprintf(&b, ", spread over %v", p.Spread)
 	}
-	if p.Wake {
-		b.WriteString(", woken by packets")
-	}
 	return b.String()
 }
 
@@ -230,7 +226,7 @@ func rateText(bits int) string {
 func (p Planned) plan() *Plan {
 	return &Plan{
 		Scenario: p.Scenario, Rooms: p.Rooms, Publishers: p.Publishers, Viewers: p.Viewers, Clients: p.Clients,
-		Bitrate: p.Bitrate, FPS: p.FPS, Audio: p.Audio, JitterSizes: p.JitterSizes, Wake: p.Wake,
+		Bitrate: p.Bitrate, FPS: p.FPS, Audio: p.Audio, JitterSizes: p.JitterSizes,
 		Spread: time.Duration(p.SpreadMs * float64(time.Millisecond)), Duration: time.Duration(p.DurationMs * float64(time.Millisecond)),
 	}
 }

@@ -59,7 +59,6 @@ type Planned struct {
 	JoinRate    int     `json:"joinRate"` // members a second
 	WarmupMs    float64 `json:"warmupMs"`
 	DurationMs  float64 `json:"durationMs"`
-	Wake        bool    `json:"wake"`
 }
 
 // Members are those of all rooms.
@@ -184,6 +183,6 @@ func planned(p *Plan) Planned {
 	return Planned{
 		URL: p.URL, Scenario: p.Scenario, Rooms: p.Rooms, Publishers: p.Publishers, Viewers: p.Viewers, Clients: p.Clients,
 		Bitrate: p.Bitrate, FPS: p.FPS, Audio: p.Audio, JitterSizes: p.JitterSizes, SpreadMs: ms(p.Spread),
-		JoinRate: p.JoinRate, WarmupMs: ms(p.Warmup), DurationMs: ms(p.Duration), Wake: p.Wake,
+		JoinRate: p.JoinRate, WarmupMs: ms(p.Warmup), DurationMs: ms(p.Duration),
 	}
 }

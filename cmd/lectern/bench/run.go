@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"lectern/cmd/lectern/client"
-	"lectern/cmd/lectern/client/downlink"
 )
 
 const (
@@ -23,8 +22,9 @@ const (
 	// some come, and drainMost how long at most.
 	drainTime = 500 * time.Millisecond
 	drainMost = 5 * time.Second
-	// cutTime is how far ahead a measurement is ended before its time.
-	cutTime = 20 * time.Millisecond
+	// aheadTime is how long before its beginning, or an early end, a measured span is
+	// known to both ends of all streams.
+	aheadTime = 20 * time.Millisecond
 )
 
 // Run does what a plan says. The error is for what kept it from measuring; what
@@ -62,7 +62,7 @@ func newEngine(p *Plan) (*client.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.NewEngine(local, func(c *downlink.Config) { c.Wake = p.Wake })
+	return client.NewEngine(local)
 }
 
 // run is one run.
@@ -214,11 +214,12 @@ func (r *run) measure(ctx context.Context) (before, after sample) {
 		return now, now
 	}
 	runtime.GC() // of what joining left, which is not to be paid for now
-	before = r.take()
-	begin := time.Now()
+	begin := time.Now().Add(aheadTime)
 	r.report.Started = begin
-	r.crowd.gaps(begin) // which begins them anew
 	r.engine.Measure(begin, begin.Add(r.plan.Duration))
+	_ = wait(context.WithoutCancel(ctx), aheadTime) // it is not done
+	before = r.take()
+	r.crowd.gaps(time.Now()) // which begins them anew
 	r.lag.phase.Store(measuring)
 	end := r.watch(ctx, begin)
 	r.lag.phase.Store(idling)
@@ -238,7 +239,7 @@ func (r *run) measure(ctx context.Context) (before, after sample) {
 // watch waits for the end of the measured span, the planned one or a sooner one.
 func (r *run) watch(ctx context.Context, begin time.Time) (end time.Time) {
 	end = begin.Add(r.plan.Duration)
-	for left := r.plan.Duration; left > 0; left = time.Until(end) {
+	for left := time.Until(end); left > 0; left = time.Until(end) {
 		r.say(fmt.Sprintf("measuring: %.0f s left", left.Seconds()))
 		if !wait(ctx, min(left, time.Second)) {
 			r.early = interrupted
@@ -246,7 +247,7 @@ func (r *run) watch(ctx context.Context, begin time.Time) (end time.Time) {
 			r.early = serverGone
 		}
 		if r.early != "" {
-			if soon := time.Now().Add(cutTime); soon.Before(end) {
+			if soon := time.Now().Add(aheadTime); soon.Before(end) {
 				end = soon
 				r.engine.EndMeasure(end)
 			}

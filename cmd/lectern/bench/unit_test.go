@@ -164,8 +164,8 @@ func TestUsageOfProcesses(t *testing.T) {
 		t.Errorf("got %d", pid)
 	}
 	p.PID = "999999999"
-	if _, err := serverPID(&p); err == nil {
-		t.Error("a process that is not there is found")
+	if _, err := serverPID(&p); !errors.As(err, new(UsageError)) || !strings.Contains(err.Error(), "no process") {
+		t.Errorf("of a process that is not there: %v", err)
 	}
 	p.PID = pidNone
 	if pid, err := serverPID(&p); pid != 0 || err != nil {
@@ -175,5 +175,42 @@ func TestUsageOfProcesses(t *testing.T) {
 	after := usage{at: time.Unix(110, 0), cpu: 6 * time.Second, busy: 60, all: 200}
 	if c, b := after.cores(before), after.busyPercent(before); c != 0.5 || b != 50 {
 		t.Errorf("%v cores, %v %% busy", c, b)
+	}
+}
+
+// TestNotes has a report be good, but not without a word.
+func TestNotes(t *testing.T) {
+	for name, c := range map[string]struct {
+		set  func(r *Report)
+		want string
+	}{
+		"a quiet machine":   {func(*Report) {}, ""},
+		"the server's loss": {func(r *Report) { r.Packets.Lost = 3 }, "the server or the network lost"},
+		"its sockets":       {func(r *Report) { r.Packets.DroppedServer = 3 }, "no room for 3 packets"},
+		"others":            {func(r *Report) { r.Machine.BusyPercent = 90 }, "others kept 1.5 of 2 cores"},
+		"its own work":      {func(r *Report) { r.Machine.BusyPercent, r.Server.CPU = 90, 1.6 }, ""},
+		"cut":               {func(r *Report) { r.EndedEarly = interrupted }, "interrupted: the figures are of 1.0 s"},
+		"nothing":           {func(r *Report) { r.EndedEarly, r.MeasuredMs = serverGone, 0 }, "before anything"},
+	} {
+		r := Report{
+			MeasuredMs: 1000, Server: &Server{CPU: 0.2}, Bench: Bench{CPU: 0.1, Cores: 2}, Machine: Machine{Cores: 2, BusyPercent: 18},
+		}
+		c.set(&r)
+		r.judge()
+		got := strings.Join(r.Notes, "; ")
+		if r.Saturated || (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q (saturated by %v)", name, got, c.want, r.Reasons)
+		}
+	}
+	lost := Report{Packets: Packets{Lost: 3, DroppedHere: 3}}
+	if lost.judge(); len(lost.Notes) != 0 {
+		t.Errorf("a loss of bench's own is blamed on others: %v", lost.Notes)
+	}
+	late := Report{Joining: Joining{TimerLate: Spread{P99: 50}}, MeasuredMs: 1000}
+	late.judge()
+	var b strings.Builder
+	if err := late.WriteTable(&b); err != nil || late.Saturated || !late.Joining.Saturated ||
+		!strings.Contains(b.String(), "first packet   *") || strings.Contains(b.String(), "latency        *") {
+		t.Errorf("%v: joining was late:\n%s", err, b.String())
 	}
 }

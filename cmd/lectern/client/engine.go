@@ -54,8 +54,7 @@ type Engine struct {
 
 // NewEngine makes an engine whose clients send media from one address of this
 // machine, which must be able to reach the server; it is their only candidate.
-// set may change how light clients receive.
-func NewEngine(local netip.Addr, set ...func(*downlink.Config)) (*Engine, error) {
+func NewEngine(local netip.Addr) (*Engine, error) {
 	network, err := newNetwork(local)
 	if err != nil {
 		return nil, err
@@ -69,11 +68,7 @@ func NewEngine(local netip.Addr, set ...func(*downlink.Config)) (*Engine, error)
 		return nil, fmt.Errorf("client: make a certificate: %w", err)
 	}
 	e := &Engine{config: webrtc.Configuration{Certificates: []webrtc.Certificate{*certificate}}}
-	c := downlink.Config{Local: local, Late: e.lateReads.add}
-	for _, f := range set {
-		f(&c)
-	}
-	if e.light, err = downlink.NewEngine(c); err != nil {
+	if e.light, err = downlink.NewEngine(downlink.Config{Local: local, Late: e.lateReads.add}); err != nil {
 		return nil, err
 	}
 	if e.receive, err = newAPI(network, local, receiving); err != nil {

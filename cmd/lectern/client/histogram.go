@@ -6,22 +6,26 @@ import (
 	"time"
 )
 
-// Buckets of a Histogram: four to each doubling, from 1 µs to over an hour.
+// Buckets of a Histogram: eight to each doubling, from 1 µs to over an hour.
 const (
-	perDoubling = 4
+	subBits     = 3
+	perDoubling = 1 << subBits
 	buckets     = 33 * perDoubling
 )
 
-// Histogram counts durations. A value is known to a fifth of itself. The zero
-// value is empty; it is copied as a value and not safe for concurrent use.
+// Histogram counts durations. A value is known to a sixteenth of itself, the
+// longest one exactly. The zero value is empty; it is copied as a value and not
+// safe for concurrent use.
 type Histogram struct {
-	count  uint64
-	counts [buckets]uint32
+	count   uint64
+	longest time.Duration
+	counts  [buckets]uint32
 }
 
 // Add counts a duration; a negative one counts as 0.
 func (h *Histogram) Add(d time.Duration) {
 	h.count++
+	h.longest = max(h.longest, d)
 	h.counts[bucketOf(d)]++
 }
 
@@ -31,25 +35,29 @@ func (h *Histogram) Count() uint64 { return h.count }
 // Merge adds what another one counted.
 func (h *Histogram) Merge(other *Histogram) {
 	h.count += other.count
+	h.longest = max(h.longest, other.longest)
 	for i, n := range other.counts {
 		h.counts[i] += n
 	}
 }
 
 // Quantile is the duration that the part q (0 to 1) of all is not longer than;
-// 0 if there are none. It is the upper edge of the bucket.
+// 0 if there are none. It is the middle of the bucket; of 1 it is the longest.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	if h.count == 0 {
 		return 0
 	}
 	rank := max(uint64(math.Ceil(q*float64(h.count))), 1)
+	if rank >= h.count {
+		return h.longest
+	}
 	var n uint64
 	for i, c := range h.counts {
 		if n += uint64(c); n >= rank {
-			return edge(i)
+			return min((edge(i)+edge(i-1))/2, h.longest)
 		}
 	}
-	return edge(buckets - 1)
+	return h.longest
 }
 
 func bucketOf(d time.Duration) int {
@@ -57,8 +65,8 @@ func bucketOf(d time.Duration) int {
 	if us < perDoubling {
 		return int(us) //nolint:gosec // small
 	}
-	e := bits.Len64(us) - 1 // at least 2
-	i := (e-1)*perDoubling + int(us>>(e-2)&(perDoubling-1))
+	e := bits.Len64(us) - 1 // at least subBits
+	i := (e-subBits+1)*perDoubling + int(us>>(e-subBits)&(perDoubling-1))
 	return min(i, buckets-1)
 }
 
@@ -68,6 +76,6 @@ func edge(i int) time.Duration {
 	if i <= perDoubling {
 		return time.Duration(i) * time.Microsecond
 	}
-	e, part := i/perDoubling+1, i%perDoubling
-	return time.Duration(perDoubling+part) << (e - 2) * time.Microsecond
+	e, part := i/perDoubling+subBits-1, i%perDoubling
+	return time.Duration(perDoubling+part) << (e - subBits) * time.Microsecond
 }

@@ -25,7 +25,8 @@ type Sent struct {
 }
 
 // Measure has the packets counted that are sent from one moment to another, at
-// both ends, and begins Lateness and Made anew. Before that none are.
+// both ends, and begins Lateness and Made anew. Before that none are. from is to
+// lie a moment ahead, so that both ends know in time what counts.
 func (e *Engine) Measure(from, to time.Time) {
 	e.span.Store(&span{sinceEpoch(from), sinceEpoch(to)})
 	e.lateSends.reset()
@@ -34,8 +35,7 @@ func (e *Engine) Measure(from, to time.Time) {
 	e.missed.Store(0)
 }
 
-// EndMeasure has the running measurement end sooner. at is to lie a moment ahead, so
-// that both ends still learn in time what counts.
+// EndMeasure has the running measurement end sooner. at is to lie ahead likewise.
 func (e *Engine) EndMeasure(at time.Time) {
 	if s := e.span.Load(); s != nil {
 		e.span.Store(&span{s.from, min(s.to, sinceEpoch(at))})
@@ -72,17 +72,30 @@ func (c *Client) Sent() (list [2]Sent) {
 }
 
 // meter is a Histogram that may be added to concurrently.
-type meter struct{ counts [buckets]atomic.Uint32 }
+type meter struct {
+	longest atomic.Int64
+	counts  [buckets]atomic.Uint32
+}
 
-func (m *meter) add(d time.Duration) { m.counts[bucketOf(d)].Add(1) }
+func (m *meter) add(d time.Duration) {
+	m.counts[bucketOf(d)].Add(1)
+	for {
+		old := m.longest.Load()
+		if int64(d) <= old || m.longest.CompareAndSwap(old, int64(d)) {
+			return
+		}
+	}
+}
 
 func (m *meter) reset() {
+	m.longest.Store(0)
 	for i := range m.counts {
 		m.counts[i].Store(0)
 	}
 }
 
 func (m *meter) take() (h Histogram) {
+	h.longest = time.Duration(m.longest.Load())
 	for i := range m.counts {
 		h.counts[i] = m.counts[i].Load()
 		h.count += uint64(h.counts[i])

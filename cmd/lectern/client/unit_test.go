@@ -73,8 +73,18 @@ func TestHistogram(t *testing.T) {
 	}
 	var one Histogram
 	one.Add(3 * time.Millisecond)
-	if q := one.Quantile(0.5); q < 3*time.Millisecond || q > 4*time.Millisecond {
+	if q := one.Quantile(0.5); q != 3*time.Millisecond {
 		t.Errorf("the median of 3 ms is %v", q)
+	}
+	var uniform Histogram
+	for i := range 10_000 {
+		uniform.Add(time.Duration(i) * 10 * time.Microsecond) // to 100 ms
+	}
+	for _, part := range []float64{0.01, 0.1, 0.5, 0.95, 0.99} {
+		want := time.Duration(part * 100 * float64(time.Millisecond))
+		if q := uniform.Quantile(part); q < want*15/16 || q > want*17/16 {
+			t.Errorf("the quantile %v is %v, want %v", part, q, want)
+		}
 	}
 	one.Merge(&h)
 	if one.Count() != 10_001 || one.Quantile(1) < h.Quantile(1) || (&Histogram{}).Quantile(0.5) != 0 {

@@ -26,9 +26,6 @@ type Config struct {
 	// Late is told how long packets had waited in a socket before they were read;
 	// once for each time it was read. It is called concurrently. May be nil.
 	Late func(time.Duration)
-	// Wake has packets wake the goroutine that reads the sockets; otherwise it looks
-	// at them each millisecond. See the decisions above. On Linux.
-	Wake bool
 }
 
 // Counters are of all peers of an Engine together, ever.
@@ -80,7 +77,7 @@ func NewEngine(c Config) (*Engine, error) {
 	if c.Late == nil {
 		c.Late = func(time.Duration) {}
 	}
-	return &Engine{local: c.Local, late: c.Late, certificate: certificate, print: print, poller: poller{wakes: c.Wake}}, nil
+	return &Engine{local: c.Local, late: c.Late, certificate: certificate, print: print}, nil
 }
 
 // Counters gives the counters.

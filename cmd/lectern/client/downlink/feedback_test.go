@@ -112,7 +112,7 @@ func TestREMBIsNegotiated(t *testing.T) {
 // and says how long ago it came.
 func TestReportsTheServersReport(t *testing.T) {
 	s := newServer(t)
-	p, o := openPeer(t, false)
+	p, o := openPeer(t)
 	s.connect(p, o)
 	const ntp = 0x1111_2222_3333_4444
 	s.send(1, true)

@@ -217,9 +217,9 @@ func (o *recorder) Take(b []byte, at time.Time) {
 	o.packets <- bytes.Clone(b)
 }
 
-func openPeer(t *testing.T, wake bool) (*Peer, *recorder) {
+func openPeer(t *testing.T) (*Peer, *recorder) {
 	t.Helper()
-	e, err := NewEngine(Config{Local: loopback, Wake: wake})
+	e, err := NewEngine(Config{Local: loopback})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,13 +252,8 @@ func vp8Payload(seq uint16, key bool) []byte {
 }
 
 func TestReceivesAndAsks(t *testing.T) {
-	t.Run("looks", func(t *testing.T) { testReceivesAndAsks(t, false) })
-	t.Run("is woken", func(t *testing.T) { testReceivesAndAsks(t, true) })
-}
-
-func testReceivesAndAsks(t *testing.T, wake bool) {
 	s := newServer(t)
-	p, o := openPeer(t, wake)
+	p, o := openPeer(t)
 	a := s.connect(p, o)
 	video, audio := a.Sections[0], a.Sections[1]
 	if f := video.Formats; len(f) != 1 || f[0].Codec.Name != "VP8" || f[0].RTX != payloadRTX || video.Direction != description.RecvOnly ||
@@ -300,7 +295,7 @@ func testReceivesAndAsks(t *testing.T, wake bool) {
 
 func TestFollowsAnICERestart(t *testing.T) {
 	s := newServer(t)
-	p, o := openPeer(t, false)
+	p, o := openPeer(t)
 	a := s.connect(p, o)
 	again, err := p.Answer(s.offer(&webrtc.OfferOptions{ICERestart: true}))
 	s.must(err)
@@ -330,7 +325,7 @@ func TestFollowsAnICERestart(t *testing.T) {
 
 func TestRefusesAnotherCertificate(t *testing.T) {
 	s := newServer(t)
-	p, o := openPeer(t, false)
+	p, o := openPeer(t)
 	offer := s.offer(nil)
 	first := map[bool]string{true: "01", false: "00"}[offer.Fingerprint[:2] == "00"]
 	offer.Fingerprint = first + offer.Fingerprint[2:]

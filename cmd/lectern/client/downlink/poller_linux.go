@@ -10,19 +10,13 @@ import (
 )
 
 const (
-	// sweepTime is the time between two looks at the sockets, without Config.Wake.
-	sweepTime = time.Millisecond
-	// wakePatience is how long one waits to be woken, in ms, before it looks
-	// whether it is to end.
-	wakePatience = 50
-	maxEvents    = 256 // of one look
+	sweepTime = time.Millisecond // between two looks at the sockets
+	maxEvents = 256              // of one look
 )
 
 // poller reads the sockets of many peers on one goroutine, which ends with the
 // last of them.
 type poller struct {
-	wakes bool // set at construction
-
 	mu sync.Mutex // held while sockets are read
 	// Guarded by mu.
 	epoll int
@@ -74,16 +68,12 @@ func (l *poller) run(epoll int, stop, ended chan struct{}) {
 	var events [maxEvents]unix.EpollEvent
 	ticker := time.NewTicker(sweepTime)
 	defer ticker.Stop()
-	patience := 0
-	if l.wakes {
-		patience = wakePatience
-	}
 	for {
-		n, err := unix.EpollWait(epoll, events[:], patience)
+		n, err := unix.EpollWait(epoll, events[:], 0)
 		if err == nil { // else EINTR
 			l.read(events[:n], b)
 		}
-		if !l.wakes && n < maxEvents {
+		if n < maxEvents {
 			<-ticker.C
 		}
 		select {

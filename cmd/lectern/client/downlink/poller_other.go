@@ -6,7 +6,6 @@ import "sync"
 
 // poller reads each socket on a goroutine of its own.
 type poller struct {
-	wakes   bool     // does not matter here
 	readers sync.Map // of *Peer: *sync.WaitGroup
 }
 
