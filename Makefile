@@ -76,9 +76,10 @@ measure-promotion: ## Gaps, tiles and chat of 20 rooms that change to SFU mode (
 # Each plan has a fresh server, a process of its own.
 bench-load: build ## lectern bench: 100 viewers of one, a meeting of 8 (make bench-load ARGS="--duration 30s")
 	@for scenario in fanout meeting; do \
+	  rm -f bin/bench-load.txt; \
 	  bin/lectern --listen 127.0.0.1:0 --mode sfu --rtc-port 0 --rtc-ip 127.0.0.1 --log-level warn >bin/bench-load.txt & server=$$!; \
 	  trap "kill $$server 2>/dev/null || true" EXIT; \
-	  until url=$$(grep -o 'http://127[^ ]*' bin/bench-load.txt); do kill -0 $$server; sleep 0.1; done; \
+	  until url=$$(grep -os 'http://127[^ ]*' bin/bench-load.txt); do kill -0 $$server; sleep 0.1; done; \
 	  bin/lectern bench --url $$url --pid $$server --scenario $$scenario $(ARGS); echo; \
 	  kill $$server; wait $$server || true; \
 	done
