@@ -198,7 +198,7 @@ func (r *room) sessions() int {
 }
 
 func TestSocketsForCores(t *testing.T) {
-	for cores, want := range map[int]int{1: 1, 2: 1, 3: 1, 4: 2, 8: 4, 16: 8, 64: 8} {
+	for cores, want := range map[int]int{1: 1, 2: 2, 3: 3, 8: 8, 9: 8, 64: 8} {
 		if got := socketsFor(cores); got != want {
 			t.Errorf("%d cores: %d sockets, want %d", cores, got, want)
 		}

@@ -49,7 +49,10 @@ func New(c Config) (*Server, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Sockets == 0 {
-		c.Sockets = socketsFor(runtime.GOMAXPROCS(0))
+		c.Sockets = 1
+		if egress.SharesPorts {
+			c.Sockets = socketsFor(runtime.GOMAXPROCS(0))
+		}
 	}
 	e, err := transport.Listen(transport.Config{
 		Port: c.Port, Listen: c.Listen, Addresses: c.Addresses, Socket: c.Socket, Sockets: c.Sockets, Logger: c.Logger,
@@ -62,7 +65,7 @@ func New(c Config) (*Server, error) {
 
 // socketsFor is how many sockets a machine's port has unless it is set:
 // PERFORMANCE.md says why.
-func socketsFor(cores int) int { return min(max(cores/2, 1), 8) }
+func socketsFor(cores int) int { return min(cores, 8) }
 
 // Port is the UDP port.
 func (s *Server) Port() int { return s.endpoint.Port() }

@@ -80,7 +80,7 @@ func settings() []setting {
 			"without runs (UDP segmentation offload), or packet by packet. For networks that take runs badly.",
 			func(c *Config) *string { return &c.RTCBatching }),
 		integer("rtc-sockets", "How many sockets share the UDP port for media, 1 to 64, so that as many cores read it (Linux). "+
-			"0 takes one for every two cores, 8 at most.",
+			"0 takes one for each core, 8 at most.",
 			func(c *Config) *int { return &c.RTCSockets }),
 		text("tls", "off|self|files", "HTTPS, without which browsers give cameras to http://localhost only. "+
 			"self: with a certificate that the server makes for this machine's names and addresses and keeps. "+

@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// SharesPorts says that Share is worth trying.
+const SharesPorts = true
+
 // Share opens n more connections on the port of conn, bound as it is; the kernel
 // divides what arrives among all of them (SO_REUSEPORT of socket(7)). What one
 // address and port sends to one address of this machine comes to one of them,
