@@ -120,7 +120,9 @@ type Server struct {
 	CPU          float64 `json:"cpuCores"`           // how many it kept busy
 	IdleMiB      float64 `json:"memoryIdleMiB"`      // resident, without mapped files, before the first member
 	LoadedMiB    float64 `json:"memoryLoadedMiB"`    // the same at the end of the span
-	KiBPerViewer float64 `json:"kibPerViewer"`       // the difference, for each viewer; without viewers, for each member
+	// KiBPerViewer is the difference, for each viewer; without viewers, for each member.
+	// What the collector has not given back yet is in it: runs differ by a third.
+	KiBPerViewer float64 `json:"kibPerViewer"`
 }
 
 // Bench is this process.

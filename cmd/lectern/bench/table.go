@@ -57,7 +57,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 		line(mark, "server", "%.2f µs of CPU per packet received, %.2f of %s; process %d", s.CPUPerPacket, s.CPU, count(r.Machine.Cores, "core"), s.PID)
 		each := "" // of a few members it would be chance
 		if s.KiBPerViewer > 0 && r.Members.Joined >= fewHeads {
-			each = fmt.Sprintf(", %.0f KiB a head", s.KiBPerViewer)
+			each = fmt.Sprintf(", some %.0f KiB a head", s.KiBPerViewer)
 		}
 		line(" ", "", "memory %.1f -> %.1f MiB%s (without mapped files)", s.IdleMiB, s.LoadedMiB, each)
 	} else {

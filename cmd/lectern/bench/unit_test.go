@@ -186,11 +186,14 @@ func TestNotes(t *testing.T) {
 	}{
 		"a quiet machine":   {func(*Report) {}, ""},
 		"the server's loss": {func(r *Report) { r.Packets.Lost = 3 }, "the server or the network lost"},
-		"its sockets":       {func(r *Report) { r.Packets.DroppedServer = 3 }, "no room for 3 packets"},
-		"others":            {func(r *Report) { r.Machine.BusyPercent = 90 }, "others kept 1.5 of 2 cores"},
-		"its own work":      {func(r *Report) { r.Machine.BusyPercent, r.Server.CPU = 90, 1.6 }, ""},
-		"cut":               {func(r *Report) { r.EndedEarly = interrupted }, "interrupted: the figures are of 1.0 s"},
-		"nothing":           {func(r *Report) { r.EndedEarly, r.MeasuredMs = serverGone, 0 }, "before anything"},
+		"a flood": {func(r *Report) {
+			r.Packets.Lost, r.Packets.DroppedHere, r.Bench.ReadLate = 3, 3, &Spread{Max: 2}
+		}, "though they were read in time"},
+		"its sockets":  {func(r *Report) { r.Packets.DroppedServer = 3 }, "no room for 3 packets"},
+		"others":       {func(r *Report) { r.Machine.BusyPercent = 90 }, "others kept 1.5 of 2 cores"},
+		"its own work": {func(r *Report) { r.Machine.BusyPercent, r.Server.CPU = 90, 1.6 }, ""},
+		"cut":          {func(r *Report) { r.EndedEarly = interrupted }, "interrupted: the figures are of 1.0 s"},
+		"nothing":      {func(r *Report) { r.EndedEarly, r.MeasuredMs = serverGone, 0 }, "before anything"},
 	} {
 		r := Report{
 			MeasuredMs: 1000, Server: &Server{CPU: 0.2}, Bench: Bench{CPU: 0.1, Cores: 2}, Machine: Machine{Cores: 2, BusyPercent: 18},

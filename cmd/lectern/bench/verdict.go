@@ -46,7 +46,7 @@ func (w *watched) reasons() []string {
 	if w.missed > maxMissed {
 		list = append(list, fmt.Sprintf("it left out %.0f %% of what was to be sent (at most %.0f)", w.missed, maxMissed))
 	}
-	if w.dropped > 0 {
+	if w.dropped > 0 && !w.flooded() {
 		list = append(list, fmt.Sprintf("its sockets dropped %s", count(int(w.dropped), "packet")))
 	}
 	if own := 100 * w.cpu / float64(max(w.allowed, 1)); own > maxOwn {
@@ -58,6 +58,12 @@ func (w *watched) reasons() []string {
 	return list
 }
 
+// flooded tells that its sockets were full though they were read in time: what came
+// at once was more than they hold, which is not for who reads to help.
+func (w *watched) flooded() bool {
+	return w.dropped > 0 && w.read != nil && w.read.Max <= maxReadLate
+}
+
 // judge says in what bench did not keep up, and what else is to be known.
 func (r *Report) judge() {
 	j, b := &r.Joining, &r.Bench
@@ -66,16 +72,17 @@ func (r *Report) judge() {
 		cpu: j.CPU, allowed: b.Cores, cores: r.Machine.Cores, busy: j.BusyPercent,
 	}).reasons()
 	j.Saturated = len(j.Reasons) > 0
-	r.Reasons = (&watched{
+	w := &watched{
 		send: b.SendLate, timer: b.TimerLate, read: b.ReadLate, missed: b.MissedPercent, dropped: r.Packets.DroppedHere,
 		cpu: b.CPU, allowed: b.Cores, cores: r.Machine.Cores, busy: r.Machine.BusyPercent,
-	}).reasons()
+	}
+	r.Reasons = w.reasons()
 	r.Saturated = len(r.Reasons) > 0
-	r.note()
+	r.note(w.flooded())
 }
 
 // note says what else is to be known.
-func (r *Report) note() {
+func (r *Report) note(flooded bool) {
 	r.Notes = []string{}
 	add := func(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
 	switch {
@@ -86,6 +93,10 @@ func (r *Report) note() {
 	}
 	if r.Packets.Lost > 0 && !r.Saturated {
 		add("bench kept up: what was lost, the server or the network lost")
+	}
+	if flooded {
+		add("bench's sockets had no room for %s though they were read in time: too much came at once, or net.core.rmem_max is small here",
+			count(int(r.Packets.DroppedHere), "packet"))
 	}
 	if n := r.Packets.DroppedServer; n > 0 {
 		add("the server's sockets had no room for %s: it read too late, or net.core.rmem_max is small there", count(int(n), "packet"))
