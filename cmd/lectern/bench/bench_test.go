@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"io/fs"
 	"log/slog"
 	"net/http/httptest"
 	"net/netip"
@@ -293,6 +294,15 @@ func TestCommandWritesJSON(t *testing.T) {
 	}
 	if !strings.Contains(table.String(), "3 of 3 joined, 3 with media") || stderr.Len() > 0 {
 		t.Errorf("stdout %s\nstderr %s", table.String(), stderr.String())
+	}
+}
+
+// TestJSONCannotBeWritten holds that this is said before a run, not after it.
+func TestJSONCannotBeWritten(t *testing.T) {
+	var out bytes.Buffer
+	err := Command(t.Context(), "v1", []string{"--url", "http://127.0.0.1:9", "--json", t.TempDir() + "/none/x.json"}, &out, &out)
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "--json") || out.Len() > 0 {
+		t.Errorf("got %v, and\n%s", err, out.String())
 	}
 }
 

@@ -51,7 +51,7 @@ func (p *Plan) open() error {
 	}
 	f, err := os.OpenFile(p.JSON, os.O_WRONLY|os.O_CREATE, 0o644) //nolint:gosec // for everybody
 	if err != nil {
-		return UsageError{fmt.Errorf("--json: %w", err)}
+		return fmt.Errorf("--json: %w", err)
 	}
 	return f.Close()
 }

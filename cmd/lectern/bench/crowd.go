@@ -281,7 +281,7 @@ func (c *crowd) behind(now time.Time) Spread {
 	c.each(func(_, _ *member, _ [2]client.Sent, got [2]client.Stats) {
 		for i := range got {
 			if at := got[i].LastSent; !at.IsZero() {
-				list = append(list, now.Sub(at))
+				list = append(list, max(now.Sub(at), 0))
 			}
 		}
 	})

@@ -144,9 +144,10 @@ socket buffers, and more open files (ulimit -n), of which a viewer takes two:
 
   sysctl -w net.core.rmem_max=4194304 net.core.wmem_max=4194304
 
-Those who listen send the feedback of browsers: receiver reports, estimates of
-what may be sent (REMB), requests for lost packets and for keyframes. Those who
-send answer these. What they send are no pictures, so no decoder is measured.
+Capable clients that listen send the feedback of browsers: receiver reports,
+estimates of what may be sent (REMB), requests for lost packets and keyframes.
+Those who send answer these. What they send are no pictures, so no decoder is
+measured.
 
 Ctrl+C ends a run early; it prints what was measured until then. A second one
 ends it at once.

@@ -59,9 +59,9 @@ func serverPID(p *Plan) (int, error) {
 	}
 	switch _, err := takeUsage(pid); {
 	case errors.Is(err, fs.ErrNotExist):
-		return 0, UsageError{fmt.Errorf("--pid: there is no process %d", pid)}
+		return 0, fmt.Errorf("--pid: there is no process %d", pid)
 	case err != nil:
-		return 0, UsageError{fmt.Errorf("--pid: %w", err)}
+		return 0, fmt.Errorf("--pid: %w", err)
 	}
 	return pid, nil
 }
