@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	leaveTime = 5 * time.Second // for all
+	leaveTime = 5 * time.Second // for all, to say so
+	leaveMost = 3 * leaveTime   // for all, to end
 	leavers   = 32              // that leave at once
 	// maxFailures is how many are told.
 	maxFailures = 8
@@ -288,9 +289,23 @@ func (c *crowd) behind(now time.Time) Spread {
 	return spreadOfList(list)
 }
 
-// leave ends all members, and waits.
+// leave ends all members, and waits, but not for ever: pion may wait in vain for a
+// connection that ends while it begins, and the report is not to be lost by that.
 func (c *crowd) leave() {
-	c.joins.Wait()
+	left := make(chan struct{})
+	go func() { // ends with the members
+		defer close(left)
+		c.joins.Wait()
+		c.leaveAll()
+	}()
+	select {
+	case <-left:
+	case <-time.After(leaveMost):
+	}
+}
+
+// leaveAll ends all members.
+func (c *crowd) leaveAll() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
 	defer cancel()
 	turn := make(chan struct{}, leavers)

@@ -35,5 +35,6 @@
 // out, or null.
 //
 // Goroutines: those of the clients; one for each join, until it is done; one
-// that watches the timers. Run ends them all before it returns.
+// that watches the timers; one that has everybody leave. Run ends them all before
+// it returns, unless a client takes longer than leaveMost to end.
 package bench

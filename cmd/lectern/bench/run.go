@@ -189,6 +189,10 @@ func (r *run) gather(ctx context.Context) error {
 		}
 		select {
 		case err := <-filled:
+			if ctx.Err() != nil {
+				r.early = interrupted
+				return nil
+			}
 			if err != nil {
 				return err
 			}
