@@ -24,7 +24,7 @@ type session struct {
 	running *sync.WaitGroup
 	done    chan struct{} // closed by Close
 
-	// Owned by the transport's reader.
+	// Owned by the caller of Message, of which there is one.
 	sending files
 
 	// Owned by the goroutine that does what the plane wants; set before the

@@ -26,7 +26,8 @@ const idleAfter = 5 * second
 const dueAtOnce = 128
 
 // Receiver is the receiving half of one connector. RTP, RTCP and Tick may be
-// called from different goroutines; RTP and RTCP are meant for one reader.
+// called from different goroutines; RTP, RTCP, Take and Flush are for one at a time,
+// as a transport's Handler is called.
 type Receiver struct {
 	sink       Sink
 	ssrc       uint32 // in what is sent to the publisher
@@ -34,7 +35,7 @@ type Receiver struct {
 	extensions atomic.Pointer[Extensions]
 	plis       atomic.Uint64 // sent
 
-	waiting []*Track // owned by the reader: with packets laid by
+	waiting []*Track // with packets laid by; owned by the caller of Take and Flush
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -106,7 +107,7 @@ type arrival struct {
 
 // Flush has what was taken sent with a batch. Part of a video frame may be kept
 // back for its rest: then it reports true, and until when, on the clock of now,
-// it is to be called again. It is called by the transport's reader.
+// it is to be called again.
 func (r *Receiver) Flush(into *egress.Batch, now int64) (held bool, until int64) {
 	kept := r.waiting[:0]
 	for _, t := range r.waiting {
@@ -123,8 +124,8 @@ func (r *Receiver) Flush(into *egress.Batch, now int64) (held bool, until int64)
 	return held, until
 }
 
-// Take takes a packet, which may be changed in place, that arrived at a time. It
-// is called by the transport's reader, which then calls Flush.
+// Take takes a packet, which may be changed in place, that arrived at a time. Flush
+// is to be called after one or more.
 func (r *Receiver) Take(b []byte, arrived int64) {
 	var a arrival
 	h, err := packet.Parse(b)

@@ -17,8 +17,8 @@ const (
 	maxRoundTrip   = 2 * second
 )
 
-// Sender is the sending half of one connector. RTCP is meant for the
-// transport's reader; the other methods may be called from anywhere.
+// Sender is the sending half of one connector. RTCP is for one
+// goroutine at a time; the other methods may be called from anywhere.
 type Sender struct {
 	sink      Sink
 	roundTrip atomic.Int64 // smoothed, in ns; 0: not known
