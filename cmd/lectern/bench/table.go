@@ -67,9 +67,20 @@ func (r *Report) WriteTable(w io.Writer) error {
 	if r.Machine.BusyPercent > 0 {
 		line(" ", "machine", "%.0f %% busy", r.Machine.BusyPercent)
 	}
-	fmt.Fprintf(&b, "\n%-15s  %9s %9s %9s %9s\n", "ms", "p50", "p95", "p99", "max")
+	r.writeTimes(&b, mark, first)
+	r.writeFailures(&b)
+	if r.Saturated {
+		fmt.Fprintf(&b, "\n%s\n", warning)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeTimes writes how times lie; the marks are of measured ones and of first ones.
+func (r *Report) writeTimes(b *strings.Builder, mark, first string) {
+	fmt.Fprintf(b, "\n%-15s  %9s %9s %9s %9s\n", "ms", "p50", "p95", "p99", "max")
 	row := func(mark, name string, s Spread) {
-		fmt.Fprintf(&b, "%-15s%s %9.2f %9.2f %9.2f %9.2f\n", name, mark, s.P50, s.P95, s.P99, s.Max)
+		fmt.Fprintf(b, "%-15s%s %9.2f %9.2f %9.2f %9.2f\n", name, mark, s.P50, s.P95, s.P99, s.Max)
 	}
 	row(mark, "latency", r.Latency)
 	row(mark, "behind", r.Behind)
@@ -80,12 +91,6 @@ func (r *Report) WriteTable(w io.Writer) error {
 		row(" ", "bench: reads", *r.Bench.ReadLate)
 	}
 	row(" ", "bench: timers", r.Bench.TimerLate)
-	r.writeFailures(&b)
-	if r.Saturated {
-		fmt.Fprintf(&b, "\n%s\n", warning)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 func (r *Report) writeFailures(b *strings.Builder) {
