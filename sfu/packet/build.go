@@ -33,27 +33,6 @@ func Build(dst []byte, marker bool, pt uint8, seq uint16, ts, ssrc uint32, exts 
 	return dst
 }
 
-// Prepend is Build for a payload that lies at buf[at:] already and stays
-// there: it writes the header right before it and returns where that starts, so
-// that buf[start:] is the packet. One payload can so be sent to many receivers
-// without being copied. ok is false if the header does not fit before at, and
-// then nothing is written. MaxHeader tells how much room is enough.
-func Prepend(buf []byte, at int, marker bool, pt uint8, seq uint16, ts, ssrc uint32, exts []Ext) (start int, ok bool) {
-	profile, n := headerLen(exts)
-	if at < n || at > len(buf) {
-		return 0, false
-	}
-	start = at - n
-	writeHeader(buf[start:at], marker, pt, seq, ts, ssrc, profile, exts)
-	return start, true
-}
-
-// MaxHeader is the length in bytes of the longest header that Build or Prepend
-// writes for this many elements with this many bytes of data together.
-func MaxHeader(elements, data int) int {
-	return HeaderSize + 4 + (2*elements+data+3)&^3
-}
-
 // headerLen chooses the form of the elements and tells the header's length.
 func headerLen(exts []Ext) (profile uint16, n int) {
 	profile, extLen := measure(exts)

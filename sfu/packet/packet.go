@@ -182,12 +182,6 @@ func SequenceNewer(a, b uint16) bool {
 	return d != 0 && (d < 1<<15 || d == 1<<15 && a > b)
 }
 
-// TimestampNewer is SequenceNewer on the circle of 2^32.
-func TimestampNewer(a, b uint32) bool {
-	d := a - b
-	return d != 0 && (d < 1<<31 || d == 1<<31 && a > b)
-}
-
 // IsRTCP tells whether a packet that came on a port shared by both is RTCP:
 // its second byte without the top bit is in 64..95, the range of payload types
 // that RFC 5761 section 4 forbids for RTP then. The packet may be anything;

@@ -189,10 +189,6 @@ func TestNewer(t *testing.T) {
 		if got := SequenceNewer(tt.a, tt.b); got != tt.want {
 			t.Errorf("SequenceNewer(%#x, %#x) = %v", tt.a, tt.b, got)
 		}
-		a, b := uint32(tt.a)<<16, uint32(tt.b)<<16
-		if got := TimestampNewer(a, b); got != tt.want {
-			t.Errorf("TimestampNewer(%#x, %#x) = %v", a, b, got)
-		}
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 100000 {
@@ -295,33 +291,5 @@ func BenchmarkBuild(b *testing.B) {
 		seq++
 		binary.BigEndian.PutUint16(data, seq)
 		Build(buf, true, 96, seq, 2, 3, exts, payload)
-	}
-}
-
-func TestPrepend(t *testing.T) {
-	exts := []Ext{{ID: 1, Data: []byte("17")}, {ID: 4, Data: []byte{1, 2, 3}}}
-	payload := []byte("payload")
-	want := Build(nil, true, 96, 7, 8, 9, exts, payload)
-	buf := append(make([]byte, 64), payload...)
-	for range 2 { // the payload is still there the second time
-		start, ok := Prepend(buf, 64, true, 96, 7, 8, 9, exts)
-		if !ok || !bytes.Equal(buf[start:], want) {
-			t.Fatalf("%x, %v\nwant %x", buf[start:], ok, want)
-		}
-	}
-	if n := len(want) - len(payload); n > MaxHeader(2, 5) {
-		t.Errorf("a header of %d bytes is longer than the longest", n)
-	}
-	for _, at := range []int{0, len(want) - len(payload) - 1, len(buf) + 1} {
-		before := bytes.Clone(buf)
-		if _, ok := Prepend(buf, at, true, 96, 7, 8, 9, exts); ok || !bytes.Equal(buf, before) {
-			t.Errorf("wrote a header before byte %d", at)
-		}
-	}
-	if start, ok := Prepend(buf, 12, false, 0, 0, 0, 0, nil); !ok || start != 0 {
-		t.Errorf("a header that just fits: %d, %v", start, ok)
-	}
-	if n := testing.AllocsPerRun(100, func() { Prepend(buf, 64, true, 96, 7, 8, 9, exts) }); n != 0 {
-		t.Errorf("%v allocations", n)
 	}
 }

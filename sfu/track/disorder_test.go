@@ -200,7 +200,7 @@ func (w *watcher) check(all []flight, came []int, got []sent) {
 		if f := all[index]; g.Timestamp != f.ts+shift || g.Marker != f.marker {
 			w.t.Errorf("packet %d has timestamp %d and marker %v, want %d and %v", index, g.Timestamp, g.Marker, f.ts+shift, f.marker)
 		}
-		if packet.TimestampNewer(g.Timestamp, latest) {
+		if int32(g.Timestamp-latest) > 0 {
 			latest, at = g.Timestamp, all[index].taken
 		}
 	}

@@ -62,7 +62,7 @@ func checkMedia(t *testing.T, e *end, p *peer) {
 	until(t, func() bool { // the client may not be ready yet
 		seq++
 		binary.BigEndian.PutUint16(packet[2:], seq)
-		e.conn.WriteRTP(packet)
+		writeRTP(e.conn, packet)
 		select {
 		case r := <-p.remote:
 			got, _, err := r.ReadRTP()

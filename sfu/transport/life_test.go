@@ -97,7 +97,7 @@ func TestEndpointCloses(t *testing.T) {
 		t.Errorf("closing once more: %v", err)
 	}
 	a.want(Failed)
-	if a.conn.WriteRTP(rtpPacket(0)) {
+	if a.conn.WriteRTCP([]byte{0x80, 201, 0, 1, 0, 0, 0, 1}) {
 		t.Error("a packet is sent on a closed port")
 	}
 	if _, err := a.on.New(a); err == nil {
@@ -118,7 +118,7 @@ func TestConcurrentUse(t *testing.T) {
 		remote := b.remote()
 		var users sync.WaitGroup
 		for _, use := range []func(){
-			func() { a.conn.WriteRTP(rtpPacket(0)) },
+			func() { writeRTP(a.conn, rtpPacket(0)) },
 			func() { a.conn.WriteRTCP([]byte{0x80, 201, 0, 1, 0, 0, 0, 1}) },
 			func() { _, _ = a.conn.Local() },
 			func() { _ = a.conn.AddCandidate("candidate:1 1 udp 1 127.0.0.1 9 typ host") },

@@ -85,19 +85,9 @@ func (t *Transport) End(b *egress.Batch) {
 	t.endpoint.batches.Put(b)
 }
 
-// WriteRTP encrypts and sends one packet of at most 1,400 bytes, at once. packet
-// is not changed and not kept. It reports false if the connection is not ready.
-func (t *Transport) WriteRTP(packet []byte) bool {
-	if t.endpoint.mux.isClosed() {
-		return false
-	}
-	into := t.Begin()
-	defer t.End(into)
-	slot := t.Reserve(into, len(packet))
-	return slot != nil && t.Seal(into, slot[:copy(slot, packet)])
-}
-
-// WriteRTCP encrypts and sends one compound packet at once, as WriteRTP does.
+// WriteRTCP encrypts and sends one compound packet of at most 1,400 bytes, at
+// once. packet is not changed and not kept. It reports false if the connection is
+// not ready.
 func (t *Transport) WriteRTCP(packet []byte) bool {
 	c, to := t.secured.Load(), t.to.Load()
 	if c == nil || to == nil {

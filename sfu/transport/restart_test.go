@@ -33,7 +33,7 @@ func flows(t *testing.T, e *end, p *peer, r *webrtc.TrackRemote) {
 	until(t, func() bool {
 		seq++
 		packet := rtpPacket(seq + 20000)
-		e.conn.WriteRTP(packet)
+		writeRTP(e.conn, packet)
 		select {
 		case <-before:
 			return true
@@ -61,7 +61,7 @@ func firstTrack(t *testing.T, e *end, p *peer) *webrtc.TrackRemote {
 	seq := uint16(0)
 	until(t, func() bool {
 		seq++
-		e.conn.WriteRTP(rtpPacket(seq))
+		writeRTP(e.conn, rtpPacket(seq))
 		select {
 		case r = <-p.remote:
 			return true
@@ -197,7 +197,7 @@ func TestFailedThenRestart(t *testing.T) {
 	if e.conn.Err() != errNetwork {
 		t.Errorf("because of %v", e.conn.Err())
 	}
-	if e.conn.WriteRTP(rtpPacket(1)) {
+	if e.conn.WriteRTCP([]byte{0x80, 201, 0, 1, 0, 0, 0, 1}) {
 		t.Error("a packet is sent nowhere")
 	}
 	network.now.Store(1)

@@ -150,7 +150,7 @@ func TestOneSocketIfRefused(t *testing.T) {
 	}
 	a, b := endOn(t, on), newEnd(t)
 	connect(t, a, b)
-	b.conn.WriteRTP(rtpPacket(1))
+	writeRTP(b.conn, rtpPacket(1))
 	get(t, a.rtp)
 }
 

@@ -159,11 +159,19 @@ func rtpPacket(seq uint16) []byte {
 	return append(p, "payload of some length"...)
 }
 
+// writeRTP sends one packet, alone. It reports false if the connection is not ready.
+func writeRTP(to *Transport, packet []byte) bool {
+	into := to.Begin()
+	defer to.End(into)
+	slot := to.Reserve(into, len(packet))
+	return slot != nil && to.Seal(into, slot[:copy(slot, packet)])
+}
+
 func TestMediaAndMessages(t *testing.T) {
 	a, b := newEnd(t), newEnd(t)
 	connect(t, a, b)
 	for seq := range uint16(100) {
-		if !a.conn.WriteRTP(rtpPacket(seq)) {
+		if !writeRTP(a.conn, rtpPacket(seq)) {
 			t.Fatal("not sent")
 		}
 		if got := get(t, b.rtp); !bytes.Equal(got, rtpPacket(seq)) {
@@ -251,7 +259,7 @@ func TestRestart(t *testing.T) {
 	give(t, a, b)
 	give(t, b, a)
 	for seq := uint16(0); ; seq++ { // until packets flow again
-		a.conn.WriteRTP(rtpPacket(seq))
+		writeRTP(a.conn, rtpPacket(seq))
 		select {
 		case <-b.rtp:
 			return
