@@ -115,9 +115,10 @@ func TestRestartByServer(t *testing.T) {
 	}
 }
 
-// The client's network changes, and it restarts ICE.
+// The client's network changes, and it restarts ICE. It has no channel: this one
+// gives its connection up if it has just something to send there.
 func TestRestartByClient(t *testing.T) {
-	for _, s := range []shape{{clientOffers: true, setup: "active", clientOpens: true}, {}} {
+	for _, s := range []shape{{clientOffers: true, setup: "active", noChannel: true}, {noChannel: true}} {
 		e := listenAt(t, loopback)
 		network := newRoaming(t)
 		p := peerOver(t, network)
@@ -145,9 +146,10 @@ func TestRestartByClient(t *testing.T) {
 		take(t, e, offer, again.role())
 		wantEntries(t, e.on, 1)
 		flows(t, e, p, track)
-		if now := *e.conn.to.Load(); now == was {
-			t.Error("packets go to the old address")
-		}
+		until(t, func() bool { // what flowed may have been on its way already
+			<-time.After(time.Millisecond)
+			return *e.conn.to.Load() != was
+		})
 		if e.conn.Restarts(remote) {
 			t.Error("the same credentials are seen as new ones")
 		}
