@@ -17,6 +17,9 @@ const (
 	// leastPart is how many subscriptions each part has at least when a burst is
 	// split over the cores: so none is with fewer than twice as many.
 	leastPart = 128
+	// maxPad is how many bytes of padding a packet gets at most: encoders cut a
+	// frame into packets that differ by one byte, and seldom by a few.
+	maxPad = 4
 )
 
 // flush gives what was laid by to the subscriptions, unless a frame's rest may
@@ -38,6 +41,9 @@ func (t *Track) flush(into *egress.Batch, now int64) (held bool, until int64) {
 	t.pending, t.complete = t.spare[:0], false
 	t.mu.Unlock()
 	t.newest.note(list)
+	if t.kind == codec.Video {
+		equalize(list)
+	}
 	t.fanOut(list, into)
 	for i, p := range list {
 		p.free()
@@ -45,6 +51,25 @@ func (t *Track) flush(into *egress.Batch, now int64) (held bool, until int64) {
 	}
 	t.spare = list
 	return false, 0
+}
+
+// equalize has the packets of a frame padded to the size of its largest one, if
+// they are almost as large: a run takes packets of one size and a smaller one at
+// its end, and encoders put the larger ones last. The last packet needs none.
+func equalize(list []*parcel) {
+	for len(list) > 0 {
+		first, n, largest := list[0], 0, 0
+		for n < len(list) && list[n].source == first.source && list[n].header.Timestamp == first.header.Timestamp {
+			largest = max(largest, list[n].size)
+			n++
+		}
+		for _, p := range list[:n-1] {
+			if d := largest - p.size; d <= maxPad && p.size > 0 {
+				p.pad = uint8(d) //nolint:gosec // 0..maxPad
+			}
+		}
+		list = list[n:]
+	}
 }
 
 // fanOut gives a burst to all subscriptions. t.flushing is held.

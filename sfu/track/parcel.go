@@ -33,7 +33,8 @@ type parcel struct {
 	hasLevel, hasOrientation bool
 	sendTime                 [3]byte
 
-	size int // of the payload
+	size int   // of the payload
+	pad  uint8 // bytes of padding that make it as large as its frame's others
 	// shared is the payload, with room before it for the number of an RTX
 	// payload.
 	shared [rtxPrefix + maxPacket]byte
@@ -57,7 +58,7 @@ func (p *parcel) load(src *source, b []byte, h *packet.Header, now int64) (ok bo
 	if p.format, ok = formats.find(h.PayloadType); !ok {
 		return false
 	}
-	p.source, p.header, p.now = src, *h, now
+	p.source, p.header, p.now, p.pad = src, *h, now, 0
 	payload := h.Payload(b)
 	f := &formats.list[p.format]
 	if f.red && len(payload) > 0 {
@@ -95,7 +96,7 @@ func readByte(to *[1]byte, data []byte) bool {
 }
 
 // build writes the packet for one subscription into slot, which has room for
-// headroom and the payload. It is empty if the packet cannot be made.
+// headroom, the payload and the padding. It is empty if the packet cannot be made.
 func (p *parcel) build(slot []byte, sub *Subscription, out outgoing) []byte {
 	payload := p.payload()
 	switch {
@@ -108,7 +109,7 @@ func (p *parcel) build(slot []byte, sub *Subscription, out outgoing) []byte {
 		payload = p.shared[:rtxPrefix+p.size]
 	}
 	var list [4]packet.Ext
-	exts := p.extensions(sub, list[:0])
+	exts := p.extensions(sub, out.stamped, list[:0])
 	b := packet.Build(slot[:0], p.header.Marker, out.pt, out.seq, out.ts, out.ssrc, exts, payload)
 	if out.change == retype && p.size > 0 && !p.red.SetTypes(b[len(b)-p.size:], out.types) {
 		return nil
@@ -116,7 +117,7 @@ func (p *parcel) build(slot []byte, sub *Subscription, out outgoing) []byte {
 	if p.descriptor.Counted {
 		p.count(b[len(b)-p.size:], &sub.stream)
 	}
-	return b
+	return packet.Pad(b, out.pad)
 }
 
 // count writes the running numbers of a viewer's stream into its copy of the
@@ -135,11 +136,11 @@ func (p *parcel) count(payload []byte, stream *rewrite.Stream) {
 }
 
 // extensions adds the elements a subscription's packets carry to a list.
-func (p *parcel) extensions(sub *Subscription, exts []packet.Ext) []packet.Ext {
+func (p *parcel) extensions(sub *Subscription, stamped bool, exts []packet.Ext) []packet.Ext {
 	if sub.ids.MID != 0 && len(sub.mid) > 0 {
 		exts = append(exts, packet.Ext{ID: sub.ids.MID, Data: sub.mid})
 	}
-	if sub.ids.AbsSendTime != 0 {
+	if sub.ids.AbsSendTime != 0 && stamped {
 		exts = append(exts, packet.Ext{ID: sub.ids.AbsSendTime, Data: p.sendTime[:]})
 	}
 	if sub.ids.AudioLevel != 0 && p.hasLevel {
@@ -165,6 +166,8 @@ type outgoing struct {
 	pt       uint8
 	change   change
 	types    *[128]uint8 // for retype
+	pad      uint8       // bytes of padding after the payload
+	stamped  bool        // says when it is sent
 	repair   bool        // as RTX, with the original sequence number
 	original uint16
 	seq      uint16

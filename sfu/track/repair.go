@@ -102,16 +102,17 @@ func (sub *Subscription) isRepeated(seq uint16, now int64) bool {
 }
 
 // resend sends the parcel's packet again under its number: as RTX (RFC 4588) if
-// the viewer takes that, else as it was.
+// the viewer takes that, else as it was. Sound without RTX is not sent again: no
+// description of ours says so, and it comes too late.
 func (sub *Subscription) resend(into *egress.Batch, seq uint16, now int64, p *parcel) {
 	r := sub.route(p)
 	_, ts, ok := sub.stream.Map(now, p.header.Sequence, p.header.Timestamp)
-	if !r.ok || !ok {
+	if !r.ok || !ok || !sub.video && !sub.hasRTX(r) {
 		return
 	}
 	out := outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: sub.timestamp(p, ts), ssrc: sub.ssrc}
-	if r.rtx != 0 && sub.rtxSSRC != 0 {
-		out.repair, out.original = true, seq
+	if sub.hasRTX(r) {
+		out.stamped, out.repair, out.original = true, true, seq
 		out.pt, out.seq, out.ssrc = r.rtx, sub.rtxSeq, sub.rtxSSRC
 		sub.rtxSeq++
 	}

@@ -58,13 +58,30 @@ func TestRetransmissionWithoutRTX(t *testing.T) {
 	p := publish(t, track, 1000)
 	v := view(track, 5000)
 	v.sub.SetFormats([]Format{{PayloadType: 120, Codec: vp8}})
-	v.sender.SetExtensions(Extensions{MID: 3})
+	v.sender.SetExtensions(Extensions{MID: 3, AbsSendTime: 4})
 	p.frame(0, keyVP8(1))
 	first := v.want(t, 1000)[0]
-	v.nack(t, 0, 1000)
+	v.nack(t, 70*ms, 1000)
 	if got := v.want(t, 1000)[0]; !bytes.Equal(got.bytes, first.bytes) {
 		t.Errorf("%x, then %x", first.bytes, got.bytes)
 	}
+	if stamp := first.Extension(first.bytes, 4); stamp != nil {
+		t.Errorf("says that it is sent at %x, which is another time the second time", stamp)
+	}
+}
+
+// TestSoundIsNotSentAgain where that would be under its number.
+func TestSoundIsNotSentAgain(t *testing.T) {
+	track := New(codec.Audio)
+	p := publish(t, track, 1000)
+	v := view(track, 5000)
+	v.sender.SetExtensions(Extensions{AbsSendTime: 4})
+	p.send(0, []byte("sound"))
+	if first := v.want(t, 1000)[0]; len(first.Extension(first.bytes, 4)) != 3 {
+		t.Error("does not say when it is sent")
+	}
+	v.nack(t, 70*ms, 1000)
+	v.want(t)
 }
 
 // TestRetransmissionIsNotRepeated within a round trip.

@@ -184,9 +184,19 @@ func (sub *Subscription) pass(p *parcel, into *egress.Batch) {
 		return
 	}
 	sub.format = p.format
-	n := sub.send(into, p, outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: sub.timestamp(p, ts), ssrc: sub.ssrc})
+	out := outgoing{pt: r.pt, change: r.change, types: r.types, seq: seq, ts: sub.timestamp(p, ts), ssrc: sub.ssrc}
+	if sub.hasRTX(r) {
+		out.pad = p.pad
+	}
+	out.stamped = !sub.video || sub.hasRTX(r)
+	n := sub.send(into, p, out)
 	sub.budget = min(sub.budget+n/budgetShare, maxBudget)
 }
+
+// hasRTX reports whether what is sent again has numbers of its own. Where it does
+// not, it has to be byte for byte what was sent first, as a key stream serves one
+// text only (RFC 3711 section 9.1): so without padding and the time of sending.
+func (sub *Subscription) hasRTX(r route) bool { return r.rtx != 0 && sub.rtxSSRC != 0 }
 
 // start tells whether the packet may be forwarded: whether it goes on with what
 // was forwarded so far, or is where a viewer can begin.
@@ -236,7 +246,7 @@ func (sub *Subscription) skip(p *parcel, into *egress.Batch) {
 
 // send writes a packet and counts it. It tells the size of what was sent.
 func (sub *Subscription) send(into *egress.Batch, p *parcel, out outgoing) int {
-	slot := sub.sender.sink.Reserve(into, headroom+p.size)
+	slot := sub.sender.sink.Reserve(into, headroom+p.size+int(out.pad))
 	if slot == nil {
 		p.count(nil, &sub.stream) // spent, as the sequence number is: it may be asked for
 		sub.stats.DroppedSink++
