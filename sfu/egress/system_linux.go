@@ -10,6 +10,12 @@ import (
 //
 // The calls never wait. Those for several messages say how many were dealt
 // with, and only if it is none why.
+//
+// They are raw: the scheduler of Go is not told, as it would be of a call that may
+// block. To be told wakes its monitor (sysmon), which then looks around every 20 µs
+// until all is idle again: a sixth of the CPU time of 100 viewers. The price is that
+// the goroutine keeps its core for as long as a call takes, as it does while it
+// encrypts: 64 KiB are sent in some 0.2 ms.
 type system interface {
 	sendmmsg(fd uintptr, list []unix.Mmsghdr) (int, unix.Errno)
 	sendmsg(fd uintptr, m *unix.Msghdr) unix.Errno
@@ -21,24 +27,24 @@ type system interface {
 type kernel struct{}
 
 func (kernel) sendmmsg(fd uintptr, list []unix.Mmsghdr) (int, unix.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd,
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd,
 		uintptr(unsafe.Pointer(unsafe.SliceData(list))), uintptr(len(list)), unix.MSG_DONTWAIT, 0, 0)
 	return count(n, errno)
 }
 
 func (kernel) sendmsg(fd uintptr, m *unix.Msghdr) unix.Errno {
-	_, _, errno := unix.Syscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(m)), unix.MSG_DONTWAIT)
+	_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(m)), unix.MSG_DONTWAIT)
 	return errno
 }
 
 func (kernel) recvmmsg(fd uintptr, list []unix.Mmsghdr) (int, unix.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd,
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd,
 		uintptr(unsafe.Pointer(unsafe.SliceData(list))), uintptr(len(list)), unix.MSG_DONTWAIT, 0, 0)
 	return count(n, errno)
 }
 
 func (kernel) recvmsg(fd uintptr, m *unix.Msghdr) (int, unix.Errno) {
-	n, _, errno := unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(m)), unix.MSG_DONTWAIT)
+	n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(m)), unix.MSG_DONTWAIT)
 	return count(n, errno)
 }
 
