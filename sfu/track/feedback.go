@@ -99,6 +99,10 @@ func (r *Receiver) Tick(now int64) {
 	var send [][]byte
 	var tracks []*Track
 	r.mu.Lock()
+	if len(r.streams) == 0 && len(r.inputs) == 0 { // its client only listens
+		r.mu.Unlock()
+		return
+	}
 	for _, st := range r.streams {
 		var a arrival
 		if !st.repair && st.source != nil {
