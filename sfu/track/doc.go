@@ -34,7 +34,8 @@
 // held) and lays it by in its track (Track.mu). When the reader has taken what
 // there was, Flush gives each subscription all that its track has laid by, so
 // that a frame goes to one viewer after the other and leaves as one run: the
-// frame's last packet ends the wait, or gatherTime. Only the subscription's mutex
+// frame's last packet ends the wait, or gatherTime, and where waiting was in vain it
+// is left off. Only the subscription's mutex
 // is held then, and Track.flushing, which keeps the bursts of a track apart.
 // Beyond some hundreds of viewers a burst is split over workers (Fanout).
 // Receiver.mu is a leaf; the others are taken in these orders, always before what

@@ -12,6 +12,12 @@ const (
 	// gatherTime is how long, in ns, the packets of a video frame wait for its
 	// last one, so that the frame leaves as one run.
 	gatherTime = millisecond
+	// Waiting is left off where it has been in vain: a packet that came while
+	// others waited earns gatherGain more waits, of at most gatherMost; each wait
+	// costs one. With none left every gatherProbe-th is tried all the same.
+	gatherGain  = 3
+	gatherMost  = 8
+	gatherProbe = 64
 	// maxGather is how many packets wait at most.
 	maxGather = 32
 	// leastPart is how many subscriptions each part has at least when a burst is
@@ -31,13 +37,15 @@ func (t *Track) flush(into *egress.Batch, now int64) (held bool, until int64) {
 	t.mu.Lock()
 	list := t.pending
 	if len(list) == 0 {
+		t.gather.held = 0
 		t.mu.Unlock()
 		return false, 0
 	}
-	if until = t.since + gatherTime; !t.complete && now < until {
+	if until = t.since + gatherTime; !t.complete && now < until && t.gather.waits(len(list)) {
 		t.mu.Unlock()
 		return true, until
 	}
+	t.gather.ends(len(list))
 	t.pending, t.complete = t.spare[:0], false
 	t.mu.Unlock()
 	t.newest.note(list)
@@ -51,6 +59,42 @@ func (t *Track) flush(into *egress.Batch, now int64) (held bool, until int64) {
 	}
 	t.spare = list
 	return false, 0
+}
+
+// gathering is whether the packets of a frame wait for its rest. Where they come
+// spread out, as from a sender that paces them, or over a slow line, each would
+// wait for nothing.
+type gathering struct {
+	spent   int // of gatherMost waits; none are left at gatherMost
+	skipped int // waits left off since the last one
+	held    int // packets that waited at first; 0: none do
+}
+
+// waits reports whether n packets are to wait.
+func (g *gathering) waits(n int) bool {
+	if g.held > 0 {
+		return true
+	}
+	if g.spent >= gatherMost {
+		if g.skipped++; g.skipped < gatherProbe {
+			return false
+		}
+	}
+	g.held, g.skipped = n, 0
+	return true
+}
+
+// ends is told that n packets go.
+func (g *gathering) ends(n int) {
+	switch {
+	case g.held == 0:
+		return
+	case n > g.held:
+		g.spent = max(g.spent-gatherGain, 0)
+	default:
+		g.spent = min(g.spent+1, gatherMost)
+	}
+	g.held = 0
 }
 
 // equalize has the packets of a frame padded to the size of its largest one, if

@@ -30,6 +30,7 @@ type Track struct {
 	flushing sync.Mutex
 	spare    []*parcel // guarded by flushing: memory for the next burst
 	newest   lastSent  // guarded by flushing
+	gather   gathering // guarded by flushing
 	split    sync.WaitGroup
 
 	mu sync.Mutex
