@@ -65,6 +65,7 @@ type leg struct {
 	channel   *webrtc.DataChannel
 	streams   [2]stream
 	ufrag     atomic.Value // of its latest answer
+	declared  declared
 }
 
 type silence struct{}
@@ -268,6 +269,7 @@ func (c *client) answer(l *leg, offer protocol.Description) (protocol.Descriptio
 	if !c.must(err) {
 		return protocol.Description{}, false
 	}
+	l.declared.note(parsed.Sections)
 	for _, s := range parsed.Sections {
 		if k, ok := s.Kind.CodecKind(); ok && s.Direction.Receives() {
 			l.send(k)
@@ -299,6 +301,7 @@ func (l *leg) answered(d protocol.Description) {
 		l.silent[k].Store(!receives[k])
 	}
 	c.must(l.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: d.SDP}))
+	l.declared.note(parsed.Sections)
 }
 
 // send puts the client's track of a kind on the leg, if it is not there.

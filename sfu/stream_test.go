@@ -54,7 +54,7 @@ func (c *client) newLeg(member protocol.MemberID) *leg {
 		panic(err) // on the client's goroutine, where a test cannot be failed
 	}
 	_ = conn.SetReadBuffer(4 << 20)
-	l.mux = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: silence{}.NewLogger("")})
+	l.mux = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: undeclared{conn, &l.declared}, Logger: silence{}.NewLogger("")})
 	var settings webrtc.SettingEngine
 	settings.LoggerFactory = silence{}
 	settings.SetIncludeLoopbackCandidate(true)
