@@ -303,7 +303,7 @@ func TestSecondWebSocket(t *testing.T) {
 // A client that never reads fills its queue, and nothing else.
 func TestNeverReads(t *testing.T) {
 	b := newBench(t, engine.Options{MaxQueued: 1 << 20})
-	dial(t, b.listen(), wsHandshake)
+	dial(t, b.listen(), wsHandshake).receive() // nothing after the handshake
 	r := b.last()
 	packet := append([]byte("4"), make([]byte, 64<<10)...)
 	for i := 0; r.session.Send(packet); i++ {
