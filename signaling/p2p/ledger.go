@@ -14,7 +14,7 @@ import (
 func (p *Plane) Knows(from protocol.MemberID, s protocol.Signal) bool {
 	switch m := s.(type) {
 	case *protocol.Offer:
-		asked := p.asks[ask{from, m.Member}] > 0 && p.userPair(from, m.Member) == nil
+		asked := p.asks.open(from, m.Member) && p.userPair(from, m.Member) == nil
 		return asked || p.find(from, m.Connector) != nil
 	case *protocol.Answer:
 		n := p.find(m.Member, m.Remote)
@@ -80,7 +80,7 @@ func (p *Plane) Failed() (a, b protocol.MemberID, ok bool) {
 func (p *Plane) AskAgain(id protocol.MemberID) {
 	for _, other := range p.order {
 		if other != id {
-			p.askFor(id, other)
+			p.askFor(id, &protocol.GetOffer{Member: other})
 		}
 	}
 }
@@ -97,13 +97,14 @@ func (p *Plane) Report(id protocol.MemberID, r *protocol.Report) {
 	}
 }
 
-// meet asks for the offers between a newcomer and one who is there. The latter
-// offers, but a client that shares its screen offers that only when asked.
-func (p *Plane) meet(present, newcomer protocol.MemberID, profile media.Profile) {
+// meet asks for the offers between a member and a newcomer, whom to names. The
+// member offers, but a client that shares its screen offers that only when it is
+// asked.
+func (p *Plane) meet(present protocol.MemberID, to *protocol.GetOffer, profile media.Profile) {
 	if !profile.Shares || p.Shares(present) {
-		p.askFor(present, newcomer)
+		p.askFor(present, to)
 	}
 	if profile.Shares {
-		p.askFor(newcomer, present)
+		p.askFor(to.Member, &protocol.GetOffer{Member: present})
 	}
 }

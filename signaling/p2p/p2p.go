@@ -37,9 +37,6 @@ const maxPairs = 1024
 // them while the news of their end travels is no mistake of the sender's.
 const maxEnded = 512
 
-// maxAsks bounds how many unanswered getOffers are remembered.
-const maxAsks = 8192
-
 // pair is one peer connection: two members and a connector of each.
 type pair struct {
 	offerer, answerer protocol.MemberID
@@ -66,14 +63,11 @@ func (p *pair) side(of protocol.MemberID) (own, other protocol.ConnectorID, who 
 	return p.answered, p.offered, p.offerer
 }
 
-// ask is a getOffer: who was asked to offer to whom.
-type ask struct{ who, to protocol.MemberID }
-
 // Plane is the relay. The room's goroutine owns it.
 type Plane struct {
 	order []protocol.MemberID // attached, oldest first
 	pairs map[protocol.MemberID][]*pair
-	asks  map[ask]int             // getOffers that no offer has followed yet
+	asks  asks
 	ended []protocol.ConnectorRef // connectors of members who left, oldest first
 	// sharers were said to share a screen when they were attached.
 	sharers map[protocol.MemberID]bool
@@ -85,15 +79,17 @@ var _ media.Plane = (*Plane)(nil)
 // New makes the plane of one room.
 func New() *Plane {
 	return &Plane{
-		pairs: map[protocol.MemberID][]*pair{}, asks: map[ask]int{}, sharers: map[protocol.MemberID]bool{},
+		pairs: map[protocol.MemberID][]*pair{}, asks: newAsks(), sharers: map[protocol.MemberID]bool{},
 	}
 }
 
 // Attach asks everybody who is there for an offer to the newcomer.
 func (p *Plane) Attach(id protocol.MemberID, profile media.Profile) {
+	to := &protocol.GetOffer{Member: id}
 	for _, present := range p.order {
-		p.meet(present, id, profile)
+		p.meet(present, to, profile)
 	}
+	p.asks.attend(id)
 	if profile.Shares {
 		p.sharers[id] = true
 	}
@@ -101,21 +97,11 @@ func (p *Plane) Attach(id protocol.MemberID, profile media.Profile) {
 	p.pairs[id] = nil
 }
 
-func (p *Plane) askFor(who, to protocol.MemberID) {
-	if len(p.asks) >= maxAsks {
-		p.forgetAsks()
-	}
-	p.asks[ask{who, to}]++
-	p.send(who, &protocol.GetOffer{Member: to})
-}
-
-// forgetAsks drops what was asked of or about members who are gone.
-func (p *Plane) forgetAsks() {
-	for a := range p.asks {
-		if !p.attached(a.who) || !p.attached(a.to) {
-			delete(p.asks, a)
-		}
-	}
+// askFor asks a member for an offer. m may be shared: a newcomer's is the same
+// message to everybody, so that it is encoded once.
+func (p *Plane) askFor(who protocol.MemberID, m *protocol.GetOffer) {
+	p.asks.add(who, m.Member)
+	p.send(who, m)
 }
 
 func (p *Plane) attached(id protocol.MemberID) bool {
@@ -146,7 +132,7 @@ func (p *Plane) offer(from protocol.MemberID, m *protocol.Offer) error {
 	if m.Member == from {
 		return protocol.Invalid("memberId", "must be another member", "须为其他成员")
 	}
-	asked := m.StreamType == protocol.StreamUser && p.answerAsk(ask{from, m.Member})
+	asked := m.StreamType == protocol.StreamUser && p.asks.take(from, m.Member)
 	if !p.attached(m.Member) {
 		p.send(from, &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member})
 		if asked {
@@ -180,7 +166,7 @@ func (p *Plane) forgetDisplay(from, to protocol.MemberID, but protocol.Connector
 			continue
 		}
 		p.remove(n)
-		if n.answered != "" && p.asks[ask{from, to}] == 0 {
+		if n.answered != "" && !p.asks.open(from, to) {
 			continue
 		}
 		p.send(from, &protocol.ConnectorGone{Connector: n.offered, Member: to})
@@ -188,17 +174,6 @@ func (p *Plane) forgetDisplay(from, to protocol.MemberID, but protocol.Connector
 			p.send(to, &protocol.ConnectorGone{Connector: n.answered, Member: from})
 		}
 	}
-}
-
-// answerAsk takes one outstanding getOffer back, if there is one.
-func (p *Plane) answerAsk(a ask) bool {
-	n := p.asks[a]
-	if n <= 1 {
-		delete(p.asks, a)
-	} else {
-		p.asks[a] = n - 1
-	}
-	return n > 0
 }
 
 func (p *Plane) add(n *pair) {
@@ -321,9 +296,10 @@ func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.Connec
 			p.send(who, &protocol.Renegotiate{Type: protocol.EventGetOffer, Connector: other, Member: id})
 		}
 	}
+	to := &protocol.GetOffer{Member: id}
 	for _, present := range p.order {
 		if present != id && p.userPair(id, present) == nil {
-			p.askFor(present, id)
+			p.askFor(present, to)
 		}
 	}
 	return refs
@@ -364,6 +340,7 @@ func (p *Plane) Detach(id protocol.MemberID, named []protocol.LeaveItem) {
 			tell(item.Member, item.Remote)
 		}
 	}
+	p.asks.depart(id)
 	delete(p.pairs, id)
 	delete(p.sharers, id)
 	p.order = slices.DeleteFunc(p.order, func(m protocol.MemberID) bool { return m == id })
