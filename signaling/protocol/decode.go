@@ -67,8 +67,8 @@ type fields struct {
 }
 
 func object(name string, data []byte) *fields {
-	f := &fields{}
-	if first(data) != '{' || json.Unmarshal(data, &f.m) != nil {
+	f := &fields{m: map[string]json.RawMessage{}}
+	if !ReadObject(data, func(key string, value json.RawMessage) { f.m[key] = value }) {
 		f.err = Invalid(name, "must be an object", "须为对象")
 	}
 	return f
@@ -95,12 +95,11 @@ func (f *fields) has(key string) bool {
 }
 
 func (f *fields) str(key string) (string, bool) {
-	var s string
-	if v := f.m[key]; first(v) != '"' || json.Unmarshal(v, &s) != nil {
+	s, ok := ReadString(f.m[key])
+	if !ok {
 		f.fail(Invalid(key, "must be a string", "须为字符串"))
-		return "", false
 	}
-	return s, true
+	return s, ok
 }
 
 // id reads an id of 1 to MaxID characters.

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"time"
@@ -96,8 +95,8 @@ func IsClock(s string) bool {
 
 // hidden reads a list of streams.
 func (f *fields) hidden(key string) []StreamRef {
-	var items []json.RawMessage
-	if first(f.m[key]) != '[' || json.Unmarshal(f.m[key], &items) != nil || len(items) > MaxHidden {
+	items, ok := ReadList(f.m[key], MaxHidden+1)
+	if !ok || len(items) > MaxHidden {
 		f.fail(Invalid(key, "must be a list of at most 1024 streams", "须为不超过 1024 个流的列表"))
 		return nil
 	}

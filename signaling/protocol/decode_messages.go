@@ -44,8 +44,8 @@ func decodeReconnect(data []byte) (Message, *Error) {
 }
 
 func decodeLeave(data []byte) (Message, *Error) {
-	var items []json.RawMessage
-	if first(data) != '[' || json.Unmarshal(data, &items) != nil {
+	items, ok := ReadList(data, MaxLeave+1)
+	if !ok {
 		return nil, Invalid("data", "must be a list", "须为列表")
 	}
 	if len(items) > MaxLeave {
@@ -89,10 +89,10 @@ func decodeAnswer(data []byte) (Message, *Error) {
 func decodeCandidate(data []byte) (Message, *Error) {
 	f := object("data", data)
 	m := &ICECandidate{Remote: ConnectorID(f.id("remoteConnectorId")), Member: MemberID(f.id("memberId"))}
-	m.Candidate = f.m["candidate"]
 	if f.err == nil {
-		f.candidate(m.Candidate)
+		f.candidate(f.m["candidate"])
 	}
+	m.Candidate = slices.Clone(f.m["candidate"]) // data is the caller's
 	return m, f.err
 }
 
@@ -144,8 +144,8 @@ func decodeReconnectWork(data []byte) (Message, *Error) {
 	switch m.Type {
 	case EventGetOffer:
 		if f.has("data") {
-			m.Extra = f.m["data"]
 			f.wish("data")
+			m.Extra = slices.Clone(f.m["data"]) // data is the caller's
 		}
 	case EventOffer, EventAnswer:
 		inner := object("data", f.m["data"])

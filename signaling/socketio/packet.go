@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+
+	"lectern/signaling/protocol"
 )
 
 // The types of a packet (protocol 5, section "Packet types").
@@ -23,6 +25,7 @@ const (
 const (
 	maxNamespace = 128
 	maxAckDigits = 18
+	maxArguments = 16 // of an event; what follows is left out
 )
 
 const mainNamespace = "/"
@@ -107,15 +110,11 @@ var reserved = []string{"connect", "connect_error", "disconnect", "disconnecting
 
 // event takes an EVENT's payload apart.
 func (p packet) event() (name string, args []json.RawMessage, err error) {
-	var list []json.RawMessage
-	if err := json.Unmarshal(p.payload, &list); err != nil {
+	list, ok := protocol.ReadList(p.payload, maxArguments+1)
+	if !ok || len(list) == 0 {
 		return "", nil, errFormat
 	}
-	// null into a string is no error, so look at what it is first.
-	if len(list) == 0 || len(list[0]) == 0 || list[0][0] != '"' || json.Unmarshal(list[0], &name) != nil {
-		return "", nil, errFormat
-	}
-	if slices.Contains(reserved, name) {
+	if name, ok = protocol.ReadString(list[0]); !ok || slices.Contains(reserved, name) {
 		return "", nil, errFormat
 	}
 	return name, list[1:], nil

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
+
+	"lectern/signaling/protocol"
 )
 
 // drainBytes is what is still read of a client whose connection the server has
@@ -94,13 +95,6 @@ func (s *socket) failed(err error) bool {
 		websocket.CloseGoingAway, websocket.CloseNoStatusReceived)
 }
 
-// message is a frame from the client.
-type message struct {
-	Event json.RawMessage `json:"event"`
-	Data  json.RawMessage `json:"data"`
-	ID    json.RawMessage `json:"id"`
-}
-
 // accept takes one frame. It reports false if the connection is over.
 func (s *socket) accept(kind int, frame []byte) bool {
 	if kind != websocket.TextMessage {
@@ -108,17 +102,24 @@ func (s *socket) accept(kind int, frame []byte) bool {
 		s.closeWith(websocket.CloseUnsupportedData, "frames must be text")
 		return false
 	}
-	var m message
-	if !utf8.Valid(frame) || json.Unmarshal(frame, &m) != nil {
+	var m struct{ event, data, id json.RawMessage }
+	isObject := protocol.ReadObject(frame, func(name string, value json.RawMessage) {
+		switch name {
+		case "event":
+			m.event = value
+		case "data":
+			m.data = value
+		case "id":
+			m.id = value
+		}
+	})
+	if !isObject {
 		s.conn.Violation("invalid", "the frame is not a JSON object in UTF-8")
 		s.closeWith(websocket.CloseInvalidFramePayloadData, "not a JSON object in UTF-8")
 		return false
 	}
-	var event string
-	if !bytes.HasPrefix(m.Event, []byte(`"`)) || json.Unmarshal(m.Event, &event) != nil {
-		event = "" // the decoder calls it unknown
-	}
-	s.conn.Event(event, m.Data, s.acker(m.ID))
+	event, _ := protocol.ReadString(m.event) // the decoder calls an empty one unknown
+	s.conn.Event(event, m.data, s.acker(m.id))
 	return true
 }
 
