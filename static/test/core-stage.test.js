@@ -42,6 +42,53 @@ test('a line is used again: the picture is the one the map says', async (t) => {
   assert.deepEqual(call.server.of('reconnectWork').map(({ type, memberId }) => [type, memberId]), Array(4).fill(['answer', 'sfu']));
 });
 
+test('a picture that stands still is marked within 3 s, in whatever mode', async (t) => {
+  for (const mode of ['sfu', 'p2p']) {
+    const call = await enter(t, mode === 'sfu' ? { ...sfu, members: [ben] } : joined);
+    const lines = /** @type {const} */ ([['0', 'video', 'sendonly', 'm1'], ['1', 'audio', 'sendonly', 'm1']]);
+    const pc = mode === 'sfu' ? await downlink(call, [bens], ...lines) : await connect(call, 'offer');
+    const [picture, sound] = pc.getReceivers();
+    const state = () => call.member().connection;
+    /** So many looks, ten a second, at each of which something of `moving` has come. */
+    const pass = async (looks, ...moving) => {
+      for (let look = 0; look < looks; look++) {
+        for (const one of moving) one.come++;
+        t.mock.timers.tick(100);
+      }
+      await settle();
+    };
+    await pass(40);
+    assert.equal(state(), 'connected', `${mode}: what has not begun does not stand still`);
+    await pass(5, picture, sound);
+    await pass(15, sound);
+    assert.equal(state(), 'connected', `${mode}: a short stop`);
+    await pass(14, sound);
+    assert.equal(state(), 'interrupted', `${mode}: the picture has stood for 2.9 s`);
+    picture.getSynchronizationSources = () => []; // a browser forgets them
+    await pass(100, sound);
+    assert.equal(state(), 'interrupted', `${mode}: and still does`);
+    picture.getSynchronizationSources = () => [{ rtpTimestamp: picture.come }];
+    await pass(1, picture);
+    assert.equal(state(), 'connected', `${mode}: it moves again`);
+    call.room.setHidden([{ id: 'S_ben', stream: 'user' }]);
+    await pass(40, sound);
+    assert.equal(state(), 'connected', `${mode}: what is not shown is not sent`);
+    call.room.setHidden([]);
+    await pass(1, picture);
+    call.server.hear('member', { ...ben, video: false });
+    await settle();
+    await pass(40, sound);
+    assert.equal(state(), 'connected', `${mode}: the camera is off`);
+    await pass(30);
+    assert.equal(state(), 'interrupted', `${mode}: then the sound tells`);
+    call.server.hear('member', { ...ben, video: false, audio: false });
+    await pass(30);
+    assert.equal(state(), 'connected', `${mode}: nothing is sent, so nothing is missing`);
+    await call.room.leave();
+    t.mock.timers.reset();
+  }
+});
+
 test('a change of mode: the picture that plays goes on until the next has begun', async (t) => {
   const call = await enter(t);
   const direct = await connect(call);

@@ -58,9 +58,9 @@ export function track(kind) {
   return Object.assign(new EventTarget(), { kind, id: Math.random(), readyState: 'live', muted: false, stop() { this.readyState = 'ended'; } });
 }
 
-/** `come`: frames or packets so far, as getStats tells them. */
+/** `come`: frames or packets so far, as getStats tells them; also the RTP timestamp. */
 const receiver = (kind) => {
-  const made = { track: track(kind), come: 0, getSynchronizationSources: () => [] };
+  const made = { track: track(kind), come: 0, getSynchronizationSources: () => (made.come > 0 ? [{ rtpTimestamp: made.come, audioLevel: 0 }] : []) };
   made.getStats = async () => new Map([['i', { type: 'inbound-rtp', kind, framesDecoded: made.come, packetsReceived: made.come }]]);
   return made;
 };

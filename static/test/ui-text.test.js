@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { linkPieces } from '../js/ui/links.js';
 import { initials, randomRoom, roomFrom, shade } from '../js/ui/names.js';
-import { deviceProblem, deviceProblems } from '../js/ui/problems.js';
+import { deviceProblem, deviceProblems, lossSentence } from '../js/ui/problems.js';
 
 const links = (text) => linkPieces(text).filter((piece) => piece.href).map((piece) => piece.href);
 
@@ -66,4 +66,10 @@ test('one sentence for each different problem of the devices', () => {
   assert.deepEqual(deviceProblems(state('strange', null)), ['problem.audio.unknown']);
   assert.equal(deviceProblem({ kind: 'screen', type: 'in-use' }), 'problem.screen.unknown');
   assert.equal(deviceProblem({ kind: 'video', type: 'in-use' }), 'problem.video.in-use');
+});
+
+test('a device that ended in use: another took over, none is left, or it may not be used any more', () => {
+  assert.deepEqual(lossSentence({ kind: 'videoinput', error: null, device: 'Webcam' }), ['notice.took.videoinput', { device: 'Webcam' }]);
+  assert.deepEqual(lossSentence({ kind: 'audioinput', error: { kind: 'audio', type: 'missing' }, device: '' }), ['notice.lost.audioinput', {}]);
+  assert.deepEqual(lossSentence({ kind: 'audioinput', error: { kind: 'audio', type: 'denied' }, device: '' }), ['problem.audio.denied', {}]);
 });

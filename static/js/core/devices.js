@@ -1,8 +1,9 @@
-// Microphone, camera and speaker: what there is, what is on, what went wrong. An EventTarget: 'change'.
+// Microphone, camera and speaker: what there is, what is on, what went wrong. An EventTarget: 'change'; 'lost' (detail:
+// DeviceLoss) when a device in use ended by itself.
 
 import { Ear } from './levels.js';
 
-/** @import {Device, DeviceError, DeviceKind, DevicesState, InputState, Kind} from './types.js' */
+/** @import {Device, DeviceError, DeviceKind, DeviceLoss, DevicesState, InputState, Kind} from './types.js' */
 
 const STORED = 'lectern.devices';
 const LISTS = /** @type {const} */ ({ audioinput: 'microphones', videoinput: 'cameras', audiooutput: 'speakers' });
@@ -292,6 +293,7 @@ export class Devices extends EventTarget {
 
   /**
    * A track ended by itself: unplugged, or no longer allowed. Another device of the kind takes over where there is one.
+   * The person is told, unless the person has turned the device off meanwhile.
    * @param {Kind} kind
    * @param {MediaStreamTrack} track
    */
@@ -299,8 +301,18 @@ export class Devices extends EventTarget {
     if (this.#tracks[kind] !== track) return;
     const wanted = this.state[kind].on;
     this.#drop(kind);
-    if (wanted) await this.#open(kind).catch(() => {}); // it is in the state
+    if (wanted) {
+      await this.#open(kind).catch(() => {}); // it is in the state
+      const { error } = this.state[kind];
+      const next = this.#tracks[kind];
+      if (error || next) this.#lost({ kind: INPUT[kind], error, device: next?.label ?? '' });
+    }
     await this.#list();
+  }
+
+  /** @param {DeviceLoss} loss */
+  #lost(loss) {
+    this.dispatchEvent(new CustomEvent('lost', { detail: loss }));
   }
 
   async #list() {
@@ -312,6 +324,21 @@ export class Devices extends EventTarget {
       if (deviceId !== 'communications') lists[LISTS[kind]]?.push({ id: deviceId, label });
     }
     this.#set(lists);
+    this.#seat(lists.speakers);
+  }
+
+  /**
+   * A chosen speaker that is unplugged gives way to the default one, and is used again when it is back.
+   * @param {readonly Device[]} speakers
+   */
+  #seat(speakers) {
+    const wish = this.#chosen.audiooutput || null;
+    // Browsers name no device before the person has allowed one.
+    const named = speakers.some(({ id }) => id);
+    const deviceId = !named || speakers.some(({ id }) => id === wish) ? wish : null;
+    if (deviceId === this.state.output.deviceId) return;
+    this.#set({ output: { deviceId } });
+    if (!deviceId) this.#lost({ kind: 'audiooutput', error: null, device: speakers[0].label });
   }
 
   /**

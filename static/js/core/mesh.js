@@ -216,6 +216,11 @@ export class Mesh {
     return this.#streams.of(memberId).ear;
   }
 
+  /** Where a member's camera is seen. @param {string} memberId */
+  eye(memberId) {
+    return this.#streams.of(memberId).eye;
+  }
+
   /**
    * @param {string} memberId
    * @param {'user' | 'display'} stream

@@ -14,6 +14,8 @@ export class Requests extends EventTarget {
   #shown = true;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #due;
+  /** Of members. @type {ReadonlySet<string>} */
+  hiddenCameras = new Set();
   /** @type {{[key: string]: boolean}} */
   #reported = {};
 
@@ -58,6 +60,7 @@ export class Requests extends EventTarget {
    */
   setHidden(refs) {
     this.#hidden = refs;
+    this.hiddenCameras = new Set(refs.filter(({ stream }) => stream === 'user').map(({ id }) => id));
     this.#due ??= setTimeout(() => this.view(), VIEW_MS);
   }
 

@@ -327,7 +327,7 @@ export class Room extends Requests {
 
   /** Ten times a second: who is how loud. */
   #listen() {
-    const { levels, turned } = this.#watch.listen(this.state.members);
+    const { levels, turned } = this.#watch.listen(this.state.members, this.hiddenCameras);
     levels.set('self', this.#own.listen());
     if (turned) this.#refresh();
     this.#emit('levels', levels);

@@ -93,10 +93,12 @@ export class Roster {
    */
   #participant({ memberId: id, username: name, role, audio, video, hand, away, speaking = false }) {
     const { camera, tracks, screen, connection } = this.mesh.media(id);
-    const { speaking: heard, quality } = this.watch.of(id);
+    const { speaking: heard, quality, still } = this.watch.of(id);
     const known = connection === 'connected';
     return {
-      id, name, self: false, role, hand, away, screen, connection, quality,
+      id, name, self: false, role, hand, away, screen, quality,
+      // In SFU mode the connection to the server may be well when that of the member is not.
+      connection: known && still ? 'interrupted' : connection,
       // Existing clients do not say what they send; their tracks do.
       audio: audio ?? (known ? tracks.audio !== null : null),
       video: video ?? (known ? tracks.video !== null : null),

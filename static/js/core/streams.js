@@ -5,7 +5,7 @@ import { KINDS } from './tracks.js';
 
 /** @import {Receivers} from './tracks.js' */
 
-/** @typedef {{camera: MediaStream, screen: MediaStream, ear: RTCRtpReceiver | null}} Played ear: of the sound that is heard */
+/** @typedef {{camera: MediaStream, screen: MediaStream, ear: RTCRtpReceiver | null, eye: RTCRtpReceiver | null}} Played ear and eye: of the sound that is heard and of the camera that is seen */
 /** @typedef {{who: string, done: boolean}} Start of a track, for a member */
 
 const LOOK_MS = 50;
@@ -25,7 +25,7 @@ export class Streams {
   /** @param {string} memberId */
   of(memberId) {
     let played = this.#played.get(memberId);
-    if (!played) this.#played.set(memberId, played = { camera: new MediaStream(), screen: new MediaStream(), ear: null });
+    if (!played) this.#played.set(memberId, played = { camera: new MediaStream(), screen: new MediaStream(), ear: null, eye: null });
     return played;
   }
 
@@ -45,7 +45,7 @@ export class Streams {
     const stream = played[which];
     const now = stream.getTracks();
     const chosen = { audio: this.#choose(memberId, 'audio', now, ways), video: this.#choose(memberId, 'video', now, ways) };
-    if (which === 'camera') played.ear = chosen.audio;
+    if (which === 'camera') Object.assign(played, { ear: chosen.audio, eye: chosen.video });
     const wanted = KINDS.flatMap((kind) => chosen[kind]?.track ?? []);
     for (const track of wanted) if (!now.includes(track)) stream.addTrack(track);
     for (const track of now) if (!wanted.includes(track)) stream.removeTrack(track);

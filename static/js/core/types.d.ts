@@ -123,6 +123,15 @@ export interface DeviceError extends Error {
   readonly type: 'denied' | 'missing' | 'in-use' | 'insecure' | 'unsupported' | 'unknown';
 }
 
+/** A device that was in use has ended by itself. */
+export interface DeviceLoss {
+  readonly kind: DeviceKind;
+  /** Why no other one took over; null: another one did. */
+  readonly error: DeviceError | null;
+  /** Label of the one that took over; may be empty. */
+  readonly device: string;
+}
+
 export interface InputState {
   /** Wanted; its track may still be on its way. */
   readonly on: boolean;

@@ -1,4 +1,4 @@
-// Who speaks, and how well each member is received: measured again and again.
+// Who speaks, whose picture stands still, and how well each member is received: measured again and again.
 
 import { remoteLevel } from './levels.js';
 import { SERVER } from './protocol.js';
@@ -13,9 +13,42 @@ import { carries } from './tracks.js';
 export const AUDIBLE = 0.08;
 const HOLD_MS = 600; // somebody is said to speak this long after the last sound
 const STARVED = 3; // measurements in a row
+/** So many looks in a row that find nothing new: about 2 s. They are counted, not timed, so that a page that is late itself blames nobody. */
+const STILL_LOOKS = 20;
+
+/** Whether media that has begun goes on. */
+class Pulse {
+  /** @type {RTCRtpReceiver | null} */
+  #receiver = null;
+  /** Of the media that came last. @type {number | undefined} */
+  #last;
+  #idle = 0;
+
+  /**
+   * Looks at the first receiver whose sources the browser tells, and stays with it when they are forgotten, after 10 s.
+   * @param {readonly (RTCRtpReceiver | null | false)[]} expected
+   * @param {boolean} paused nothing need come now
+   */
+  look(expected, paused) {
+    const told = expected.find((one) => one && (one === this.#receiver || one.getSynchronizationSources().length > 0));
+    const receiver = told || null;
+    if (receiver !== this.#receiver) {
+      this.#receiver = receiver;
+      this.#last = undefined;
+    }
+    const now = receiver?.getSynchronizationSources()[0]?.rtpTimestamp;
+    const fresh = now !== undefined && now !== this.#last;
+    if (fresh) this.#last = now;
+    this.#idle = fresh || paused || this.#last === undefined ? 0 : this.#idle + 1;
+  }
+
+  get still() {
+    return this.#idle >= STILL_LOOKS;
+  }
+}
 
 export class Watch {
-  /** @type {Map<string, {quality: Quality, spokeAt: number}>} */
+  /** @type {Map<string, {quality: Quality, spokeAt: number, pulse: Pulse}>} */
   #known = new Map();
   /** One for each purpose. @type {WeakMap<Connector, Map<string, Meter>>} */
   #meters = new WeakMap();
@@ -29,7 +62,10 @@ export class Watch {
   /** @param {string} id of a member */
   of(id) {
     const known = this.#known.get(id);
-    return { quality: known?.quality ?? /** @type {Quality} */ ('good'), speaking: known !== undefined && performance.now() - known.spokeAt < HOLD_MS };
+    return {
+      quality: known?.quality ?? /** @type {Quality} */ ('good'), speaking: known !== undefined && performance.now() - known.spokeAt < HOLD_MS,
+      still: known?.pulse.still ?? false,
+    };
   }
 
   /** @param {string} id */
@@ -43,19 +79,25 @@ export class Watch {
   }
 
   /**
-   * Levels by member, and whether somebody began or ceased to speak.
+   * Levels by member, and whether a member began or ceased to speak, or to stand still.
    * @param {readonly Participant[]} members
+   * @param {ReadonlySet<string>} hidden ids of those whose picture we do not want
    */
-  listen(members) {
+  listen(members, hidden) {
     /** @type {Map<string, number>} */
     const levels = new Map();
     let turned = false;
-    for (const { id, speaking } of members) {
+    for (const { id, speaking, audio, video } of members) {
       const ear = this.mesh.ear(id);
       const level = remoteLevel(ear);
+      const entry = this.#entry(id);
       levels.set(id, level);
-      if (level >= AUDIBLE) this.#entry(id).spokeAt = performance.now();
+      if (level >= AUDIBLE) entry.spokeAt = performance.now();
       if (ear && speaking !== this.of(id).speaking) turned = true;
+      const { still } = entry.pulse;
+      // Where there is no picture, or the browser does not tell of pictures (Firefox), the sound does.
+      entry.pulse.look([video === true && this.mesh.eye(id), audio === true && ear], hidden.has(id));
+      if (still !== entry.pulse.still) turned = true;
     }
     return { levels, turned };
   }
@@ -118,7 +160,7 @@ export class Watch {
   /** @param {string} id */
   #entry(id) {
     let entry = this.#known.get(id);
-    if (!entry) this.#known.set(id, entry = { quality: 'good', spokeAt: -Infinity });
+    if (!entry) this.#known.set(id, entry = { quality: 'good', spokeAt: -Infinity, pulse: new Pulse() });
     return entry;
   }
 }

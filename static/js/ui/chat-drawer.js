@@ -12,6 +12,7 @@ await styled('chat');
 
 const NEAR_END = 80; // pixels: whoever is this near the end follows new messages
 const TALLEST = 144; // pixels of the field
+const MAX_TEXT = 10_000; // UTF-16 units of one message
 
 export class ChatDrawer extends HTMLElement {
   /** Of a file, in bytes. */
@@ -24,10 +25,11 @@ export class ChatDrawer extends HTMLElement {
   /** @type {Map<string, HTMLElement>} cards by transfer id */
   #cards = new Map();
   #missed = 0;
+  #tooLong = false;
   #list = h('ol', { class: 'messages', testid: 'messages', label: 'chat.messages', attrs: { tabindex: 0 }, on: { scroll: () => { if (this.#atEnd()) this.#follow(); } } });
   #empty = h('div', { class: 'chat-empty' }, h('h3', { t: 'chat.empty' }), h('p', { class: 'soft', t: 'chat.emptyLead' }));
   #newer = h('button', { class: 'button primary newer', testid: 'chat-newer', attrs: { type: 'button', hidden: true }, on: { click: () => this.#follow() } });
-  #field = h('textarea', { class: 'chat-field', testid: 'chat-input', label: 'chat.input', attrs: { rows: 1, maxlength: 10_000, enterkeyhint: 'send' } });
+  #field = h('textarea', { class: 'chat-field', testid: 'chat-input', label: 'chat.input', attrs: { rows: 1, enterkeyhint: 'send' } });
   #problem = h('p', { class: 'problem bad', testid: 'chat-problem', attrs: { hidden: true } }, icon('warn'), h('span'));
   #files = h('input', { testid: 'chat-file-input', attrs: { type: 'file', multiple: true, hidden: true } });
   #send = h('button', { class: 'round send', testid: 'chat-send', tip: 'chat.send', attrs: { type: 'submit', 'data-tip-end': '' } }, icon('send'));
@@ -47,7 +49,7 @@ export class ChatDrawer extends HTMLElement {
       h('form', { class: 'composer', on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); this.#submit(); } } }, this.#attach, this.#files, this.#field, this.#send));
     sayAttribute(this.#field, 'placeholder', 'chat.input');
     this.#field.addEventListener('keydown', (event) => this.#typed(event));
-    this.#field.addEventListener('input', () => this.#grow());
+    this.#field.addEventListener('input', () => { this.#grow(); this.#weigh(); });
     this.#field.addEventListener('paste', (event) => this.#pasted(event));
     this.#files.addEventListener('change', () => { this.offer([...this.#files.files ?? []]); this.#files.value = ''; });
     return this;
@@ -121,20 +123,44 @@ export class ChatDrawer extends HTMLElement {
    * @param {Params} params
    */
   #complain(key, params) {
+    announce(this.#tell(key, params), true);
+  }
+
+  /**
+   * @param {string} key
+   * @param {Params} params
+   */
+  #tell(key, params) {
     const text = /** @type {HTMLElement} */ (this.#problem.lastElementChild);
     this.#problem.hidden = false;
     say(text, key, params);
-    announce(text.textContent ?? '', true);
+    return text.textContent ?? '';
   }
 
   #submit() {
     const text = this.#field.value.trim();
-    if (!text) return;
+    this.#weigh(true);
+    if (!text || this.#tooLong) return;
     this.#problem.hidden = true;
     this.#ask('chat-text', text);
     this.#field.value = '';
     this.#grow();
     this.#field.focus();
+  }
+
+  /**
+   * Whatever is pasted stays whole: what is too long for one message is said, and not sent.
+   * @param {boolean} [again] says so although it was said
+   */
+  #weigh(again = false) {
+    const { length } = this.#field.value.trim();
+    const was = this.#tooLong;
+    this.#tooLong = length > MAX_TEXT;
+    this.#field.setAttribute('aria-invalid', String(this.#tooLong));
+    if (this.#tooLong) {
+      const text = this.#tell('chat.tooLong', { n: length, max: MAX_TEXT });
+      if (!was || again) announce(text, true);
+    } else if (was) this.#problem.hidden = true;
   }
 
   /** @param {KeyboardEvent} event */

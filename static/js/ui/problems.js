@@ -1,6 +1,7 @@
 // What to say about a device that does not work, and what to do. Pure.
 
-/** @import {DevicesState, DeviceError} from '../core/types.js' */
+/** @import {DevicesState, DeviceError, DeviceLoss} from '../core/types.js' */
+/** @import {Params} from '../i18n.js' */
 
 const KNOWN = ['denied', 'missing', 'in-use', 'insecure', 'unsupported', 'unknown'];
 
@@ -26,6 +27,16 @@ export function deviceProblem(error) {
   const type = known(error.type);
   if (error.kind === 'screen') return `problem.screen.${type === 'in-use' || type === 'missing' ? 'unknown' : type}`;
   return type === 'insecure' ? 'problem.insecure' : `problem.${error.kind}.${type}`;
+}
+
+/**
+ * Key and parameters of the sentence for a device that ended while it was in use.
+ * @param {DeviceLoss} loss
+ * @returns {[key: string, params: Params]}
+ */
+export function lossSentence({ kind, error, device }) {
+  if (!error) return [`notice.took.${kind}`, { device }];
+  return [error.type === 'missing' ? `notice.lost.${kind}` : deviceProblem(error), {}];
 }
 
 /** @param {string} type */

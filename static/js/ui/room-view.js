@@ -7,7 +7,7 @@ import { ControlBar, hasStage } from './control-bar.js';
 import { announce, h, icon, mark } from './dom.js';
 import { copyText, inviteCard, linkTo } from './invite.js';
 import { LinkBanner } from './link-banner.js';
-import { deviceProblem } from './problems.js';
+import { deviceProblem, lossSentence } from './problems.js';
 import { commandOf } from './shortcuts.js';
 import { StageActs } from './stage-acts.js';
 import { TileGrid } from './tile-grid.js';
@@ -15,7 +15,7 @@ import { ToastList } from './toasts.js';
 
 /** @import {Room} from '../core/room.js' */
 /** @import {Devices} from '../core/devices.js' */
-/** @import {ChatMessage, DeviceError, Notice, RoomState} from '../core/types.js' */
+/** @import {ChatMessage, DeviceError, DeviceLoss, Notice, RoomState} from '../core/types.js' */
 /** @import {ChatDrawer} from './chat-drawer.js' */
 /** @import {Kind} from './device-picker.js' */
 
@@ -93,6 +93,7 @@ class RoomView {
     const on = { signal };
     room.addEventListener('change', () => this.update(), on);
     devices.addEventListener('change', () => this.update(), on);
+    devices.addEventListener('lost', (event) => this.#lost(/** @type {CustomEvent<DeviceLoss>} */ (event).detail), on);
     room.addEventListener('levels', (event) => this.#grid.setLevels(/** @type {CustomEvent<Map<string, number>>} */ (event).detail), on);
     room.addEventListener('notice', (event) => this.#notice(/** @type {CustomEvent<Notice>} */ (event).detail), on);
     room.addEventListener('message', (event) => this.#message(/** @type {CustomEvent<ChatMessage>} */ (event).detail), on);
@@ -260,6 +261,12 @@ class RoomView {
     // What is seen on a tile is only spoken.
     if (kind === 'away' || kind === 'back' || kind === 'share-stopped') announce(text);
     else this.#toasts.add(text);
+  }
+
+  /** @param {DeviceLoss} loss */
+  #lost(loss) {
+    const [key, { device }] = lossSentence(loss);
+    this.#toasts.add(t(key, { device: device || t('device.default') }), { urgent: true });
   }
 
   /** @param {ChatMessage} message */

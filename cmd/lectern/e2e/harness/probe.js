@@ -9,6 +9,8 @@
  *   probe.say(event, data)   says something to the server that the page has no button for
  *   probe.deaf = true   from now on candidates of other members lead nowhere; those of the server are in its descriptions
  *   probe.walled = true from now on nothing gets through between this page and the server's media port, either way
+ *   probe.unplug(kinds, left)   pulls out the devices in use of these kinds, audio or video; `left`: there are others
+ *   probe.stall()       nothing of what it sends is sent any more, and the page does not know
  */
 export function probe() {
   const now = () => performance.timeOrigin + performance.now();
@@ -64,9 +66,24 @@ export function probe() {
   const { mediaDevices } = navigator;
   const capture = mediaDevices?.getUserMedia.bind(mediaDevices);
   if (!capture) return;
-  mediaDevices.getUserMedia = (wanted) => capture({
-    ...wanted, ...(wanted.video ? { video: { ...wanted.video, width: 160, height: 120, frameRate: 10 } } : {}),
-  });
+  const captured = [];
+  const none = new Set();
+  mediaDevices.getUserMedia = async (wanted) => {
+    if ([...none].some((kind) => wanted[kind])) throw new DOMException('Requested device not found', 'NotFoundError');
+    const stream = await capture({ ...wanted, ...(wanted.video ? { video: { ...wanted.video, width: 160, height: 120, frameRate: 10 } } : {}) });
+    captured.push(...stream.getTracks());
+    return stream;
+  };
+  window.probe.unplug = (kinds, left) => {
+    if (!left) for (const kind of kinds) none.add(kind);
+    for (const track of captured) {
+      if (track.readyState === 'ended' || !kinds.includes(track.kind)) continue;
+      track.stop();
+      track.dispatchEvent(new Event('ended'));
+    }
+    mediaDevices.dispatchEvent(new Event('devicechange'));
+  };
+  window.probe.stall = () => Promise.all(connections.flatMap(({ pc }) => pc.getSenders().map((sender) => sender.replaceTrack(null).catch(() => {}))));
 }
 
 /** Milliseconds between two pictures of that camera. */
