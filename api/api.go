@@ -64,7 +64,7 @@ func New(o Options) (http.Handler, error) {
 	}
 
 	r := chi.NewRouter()
-	r.Use(requestID, accessLog(s.log), recoverPanics(s.log), middleware.GetHead)
+	r.Use(requestID, accessLog(s.log), limitTimes, recoverPanics(s.log), noSniff, middleware.GetHead)
 	if s.SocketIO != nil {
 		r.Handle("/socket.io", s.SocketIO)
 		r.Handle("/socket.io/*", s.SocketIO)
@@ -73,7 +73,7 @@ func New(o Options) (http.Handler, error) {
 		r.Handle("/ws", s.WS)
 	}
 	r.Group(func(r chi.Router) {
-		r.Use(limitAnswer, securityHeaders)
+		r.Use(securityHeaders)
 		r.Get("/healthz", s.healthz)
 		r.Get("/readyz", s.readyz)
 		r.Get("/version", s.version)

@@ -8,8 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"time"
+
+	"lectern/fault"
 )
 
 // requestIDHeader carries the id of a request, in and out.
@@ -127,8 +128,7 @@ func recoverPanics(log *slog.Logger) func(http.Handler) http.Handler {
 				if v == http.ErrAbortHandler {
 					panic(v)
 				}
-				log.ErrorContext(r.Context(), "panic in a request", "id", idOf(r), "method", r.Method,
-					"panic", v, "stack", string(debug.Stack()))
+				fault.Report(log.With("id", idOf(r), "method", r.Method), "a request", v)
 				rec, ok := w.(*recorder)
 				switch {
 				case !ok || rec.status == 0:
@@ -142,14 +142,36 @@ func recoverPanics(log *slog.Logger) func(http.Handler) http.Handler {
 	}
 }
 
-// answerTime is how long a client may take to read an answer. Without a limit
-// who never reads would hold a goroutine for ever. Sockets have their own.
-const answerTime = 2 * time.Minute
+// Without a limit, a client that never sends the body it announced, or never
+// reads the answer, would hold a connection and a goroutine until it pleases.
+const (
+	// bodyTime is how long the body of a request may take to arrive.
+	bodyTime = 30 * time.Second
+	// answerTime is how long a client may take to read an answer. A handler
+	// that waits before it answers sets a deadline of its own.
+	answerTime = 2 * time.Minute
+)
 
-func limitAnswer(next http.Handler) http.Handler {
+// limitTimes sets both limits. A handler may set shorter ones, and never lifts
+// that of a body: net/http reads on what the handler has left of a body, under
+// the same deadline, and sets a new one for the next request.
+func limitTimes(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// net/http lifts it after the answer.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
+		c, now := http.NewResponseController(w), time.Now()
+		if r.Body != nil && r.Body != http.NoBody {
+			// Without a body net/http itself reads, to notice that the client
+			// goes away, and would take a deadline for that.
+			_ = c.SetReadDeadline(now.Add(bodyTime))
+		}
+		_ = c.SetWriteDeadline(now.Add(answerTime)) // net/http lifts it after the answer
+		next.ServeHTTP(w, r)
+	})
+}
+
+// noSniff is for every answer; securityHeaders has the rest, for pages.
+func noSniff(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)
 	})
 }
@@ -169,7 +191,6 @@ func securityHeaders(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Content-Security-Policy", contentSecurityPolicy)
 		h.Set("Permissions-Policy", permissionsPolicy)
-		h.Set("X-Content-Type-Options", "nosniff")
 		// The path names the room: it is nobody else's business.
 		h.Set("Referrer-Policy", "no-referrer")
 		next.ServeHTTP(w, r)

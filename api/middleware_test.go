@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"lectern/api/admin"
 )
 
 func TestRequestID(t *testing.T) {
@@ -43,10 +45,17 @@ func TestSecurityHeaders(t *testing.T) {
 	}
 }
 
-// timed is an answer that notes the deadline set for it.
+// timed is an answer that notes the deadlines set for it and for the body of
+// its request.
 type timed struct {
 	*httptest.ResponseRecorder
 	deadline time.Time
+	body     time.Time
+}
+
+func (w *timed) SetReadDeadline(t time.Time) error {
+	w.body = t
+	return nil
 }
 
 func (w *timed) SetWriteDeadline(t time.Time) error {
@@ -60,12 +69,41 @@ func TestAnswersHaveADeadline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, limited := range map[string]bool{"/": true, "/js/main.js": true, "/checkUsername": true, "/ws": false, "/socket.io/": false} {
+	for path, limited := range map[string]bool{"/": true, "/js/main.js": true, "/checkUsername": true, "/ws": true, "/socket.io/": true, "/nothing": true} {
 		w := &timed{ResponseRecorder: httptest.NewRecorder()}
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", path, nil))
 		if limited == w.deadline.IsZero() {
 			t.Errorf("%s has the deadline %v, want one: %v", path, w.deadline, limited)
 		}
+	}
+}
+
+// TestBodiesHaveADeadlineThatStays holds that no handler lifts the deadline of
+// a body: net/http reads on what is left of it.
+func TestBodiesHaveADeadlineThatStays(t *testing.T) {
+	socket := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	const token = "0123456789abcdef"
+	h, err := New(Options{Static: page, SocketIO: socket, WS: socket, Admin: admin.Options{Hub: nil, Token: token}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"GET", "POST", "PUT"} {
+		for _, path := range []string{"/", "/healthz", "/nothing", "/api/rooms", "/socket.io/", "/ws", "/checkUsername"} {
+			w := &timed{ResponseRecorder: httptest.NewRecorder()}
+			r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader("[]"))
+			if method == "POST" {
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
+			h.ServeHTTP(w, r)
+			if w.body.IsZero() {
+				t.Errorf("%s %s leaves its body without a deadline", method, path)
+			}
+		}
+	}
+	w := &timed{ResponseRecorder: httptest.NewRecorder()}
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/socket.io/", nil))
+	if !w.body.IsZero() {
+		t.Error("a request without a body has a deadline for it, which would end a long poll")
 	}
 }
 

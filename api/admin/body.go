@@ -36,7 +36,6 @@ func takeBody(next http.Handler) http.Handler {
 		c := http.NewResponseController(w)
 		_ = c.SetReadDeadline(time.Now().Add(bodyTime)) // not every writer has one
 		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		_ = c.SetReadDeadline(time.Time{})
 		var large *http.MaxBytesError
 		switch {
 		case errors.As(err, &large):

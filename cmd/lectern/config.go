@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"lectern/door"
 	"lectern/signaling/conn"
 	"lectern/signaling/protocol"
 )
@@ -21,49 +22,51 @@ import (
 // Config is everything that can be set. settings() says what each field means
 // and what it may be; Validate holds it to that.
 type Config struct {
-	Listen       string
-	Mode         string
-	P2PMax       int
-	P2PReturn    time.Duration
-	Stage        int
-	MaxMembers   int
-	MaxFile      int // MB
-	AdminToken   secret
-	Grace        time.Duration
-	PingInterval time.Duration
-	PingTimeout  time.Duration
-	Origins      []string
-	ICEServers   []string
-	RTCPort      int
-	RTCBatching  string
-	RTCSockets   int
-	RTCIPs       []string
-	TLS          string
-	TLSCert      string
-	TLSKey       string
-	StateDir     string
-	LogLevel     string
-	LogFormat    string
+	Listen         string
+	Mode           string
+	P2PMax         int
+	P2PReturn      time.Duration
+	Stage          int
+	MaxMembers     int
+	MaxFile        int // MB
+	AdminToken     secret
+	Grace          time.Duration
+	PingInterval   time.Duration
+	PingTimeout    time.Duration
+	Origins        []string
+	TrustedProxies []string
+	ICEServers     []string
+	RTCPort        int
+	RTCBatching    string
+	RTCSockets     int
+	RTCIPs         []string
+	TLS            string
+	TLSCert        string
+	TLSKey         string
+	StateDir       string
+	LogLevel       string
+	LogFormat      string
 }
 
 // Default is the configuration of a server started with no settings at all.
 func Default() Config {
 	return Config{
-		Listen:       ":3000",
-		Mode:         "auto",
-		P2PMax:       4,
-		P2PReturn:    2 * time.Minute,
-		Stage:        16,
-		MaxMembers:   2000,
-		MaxFile:      100,
-		Grace:        15 * time.Second,
-		RTCPort:      7882,
-		RTCBatching:  "auto",
-		PingInterval: 25 * time.Second,
-		PingTimeout:  20 * time.Second,
-		TLS:          "off",
-		LogLevel:     "info",
-		LogFormat:    "text",
+		Listen:         ":3000",
+		Mode:           "auto",
+		P2PMax:         4,
+		P2PReturn:      2 * time.Minute,
+		Stage:          16,
+		MaxMembers:     2000,
+		MaxFile:        100,
+		Grace:          15 * time.Second,
+		RTCPort:        7882,
+		RTCBatching:    "auto",
+		PingInterval:   25 * time.Second,
+		PingTimeout:    20 * time.Second,
+		TrustedProxies: []string{"127.0.0.0/8", "::1"},
+		TLS:            "off",
+		LogLevel:       "info",
+		LogFormat:      "text",
 	}
 }
 
@@ -124,6 +127,9 @@ func (c Config) Validate() error {
 	}
 	if _, err := conn.ParseOrigins(c.Origins); err != nil {
 		return bad("origins", "%v", err)
+	}
+	if _, err := door.ParseProxies(c.TrustedProxies); err != nil {
+		return bad("trusted-proxies", "%v", err)
 	}
 	for _, s := range c.ICEServers {
 		if _, err := parseICEServer(s); err != nil {

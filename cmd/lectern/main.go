@@ -24,6 +24,9 @@ func main() {
 	// After the first signal the second one has its ordinary effect: the
 	// process ends at once.
 	context.AfterFunc(ctx, stop)
+	// A terminal that goes away does not end a call. There is nothing to read
+	// again on a hangup: the files of a certificate are watched.
+	signal.Ignore(syscall.SIGHUP)
 	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 

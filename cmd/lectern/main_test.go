@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,18 @@ import (
 	"rsc.io/qr"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is also the program itself, for tests that need a process.
+func TestMain(m *testing.M) {
+	if args := os.Getenv(processArgs); args != "" {
+		os.Args = append(os.Args[:1], strings.Fields(args)...)
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// processArgs names the environment variable that makes a program of the test's
+// binary.
+const processArgs = "LECTERN_BIN_ARGS"
 
 // program is the whole program, running.
 type program struct {

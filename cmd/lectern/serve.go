@@ -16,6 +16,7 @@ import (
 
 	"lectern/api"
 	"lectern/api/admin"
+	"lectern/door"
 	"lectern/sfu"
 	"lectern/signaling/conn"
 	"lectern/signaling/room"
@@ -80,6 +81,7 @@ type server struct {
 	transports []transport
 	certs      certificates // nil without TLS
 	http       *http.Server
+	door       *door.Door
 
 	// Set by listen.
 	listener net.Listener
@@ -139,8 +141,14 @@ func newServer(cfg Config, log *slog.Logger) (*server, error) {
 		s.closeHub()
 		return nil, err
 	}
+	if err := s.openDoor(); err != nil {
+		s.closeHub()
+		return nil, err
+	}
 	s.http = &http.Server{
-		Handler:           handler,
+		Handler:           s.door.Handler(handler),
+		ConnContext:       s.door.ConnContext,
+		ConnState:         s.door.ConnState,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
@@ -167,7 +175,7 @@ func (s *server) listen(ctx context.Context) error {
 	if err != nil {
 		return listenError(s.cfg.Listen, err)
 	}
-	s.listener = l
+	s.listener = s.door.Listen(l)
 	return nil
 }
 

@@ -67,6 +67,10 @@ func settings() []setting {
 		list("origins", "ORIGIN", "Web origins whose pages may use this server, such as https://example.org "+
 			"or https://*.example.org. The server's own page always may. Default: any.",
 			func(c *Config) *[]string { return &c.Origins }),
+		list("trusted-proxies", "ADDRESS", "Addresses, or ranges of them such as 10.0.0.0/8, of proxies in front of this server. A limit "+
+			"for one address counts their clients, by the address that they give in X-Forwarded-For or Forwarded, instead of them. "+
+			"none trusts no proxy.",
+			func(c *Config) *[]string { return &c.TrustedProxies }),
 		list("ice-server", "URL", "STUN or TURN server for the clients: stun:host:port or "+
 			"turn:user:secret@host:port?transport=udp (also stuns:, turns:; percent-encode : @ and , in user and secret). "+
 			"Default: none, which is enough in one network; across the internet clients need at least STUN.",

@@ -3,12 +3,10 @@ package main
 import (
 	"bufio"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -39,11 +37,12 @@ func newCertificates(cfg Config, log *slog.Logger) (certificates, error) {
 func (s *server) runTLS() error {
 	secure, plain := splitTLS(s.listener)
 	redirect := &http.Server{
-		Handler:           http.HandlerFunc(redirectToHTTPS),
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       time.Second, // nobody comes twice
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          s.http.ErrorLog,
+		Handler:        http.HandlerFunc(redirectToHTTPS),
+		ReadTimeout:    headerTimeout, // of a body too, which nothing reads
+		WriteTimeout:   headerTimeout,
+		IdleTimeout:    time.Second, // nobody comes twice
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       s.http.ErrorLog,
 	}
 	s.http.TLSConfig = &tls.Config{
 		MinVersion:     tls.VersionTLS12,
@@ -115,17 +114,10 @@ func (s *splitter) run() {
 			}
 			continue
 		}
-		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED) {
-			time.Sleep(acceptPause)
-			continue
-		}
 		s.end(err)
 		return
 	}
 }
-
-// acceptPause lets connections end when there are no file descriptors left.
-const acceptPause = 50 * time.Millisecond
 
 // wait counts a connection among those without a first byte.
 func (s *splitter) wait(c net.Conn) bool {
@@ -202,6 +194,9 @@ type peeked struct {
 	net.Conn
 	r *bufio.Reader // nil once it is empty
 }
+
+// NetConn is the connection itself, as tls.Conn has it.
+func (p *peeked) NetConn() net.Conn { return p.Conn }
 
 // Read gives what was peeked at first.
 func (p *peeked) Read(b []byte) (int, error) {

@@ -27,6 +27,9 @@ type Socket interface {
 	Close(reason string)
 	// Kick ends the connection so that the client does not come back.
 	Kick(reason string)
+	// Keep says whether the client is in a room. The connections of those who
+	// are not are the first to go when there are too many.
+	Keep(member bool)
 	// RemoteAddr is the address of the client, as far as it is known.
 	RemoteAddr() netip.Addr
 	// Language is the Accept-Language header of the handshake, or "".
@@ -195,6 +198,7 @@ func (c *Conn) enter(msg protocol.Message, i *protocol.Identity) (any, error) {
 		if c.seat != nil && !c.seat.Holds() {
 			c.seat.Leave(&protocol.Leave{})
 			c.seat = nil
+			c.socket.Keep(false)
 		}
 		return nil, v.Err
 	}
@@ -206,6 +210,7 @@ func (c *Conn) enter(msg protocol.Message, i *protocol.Identity) (any, error) {
 		c.seat.Leave(&protocol.Leave{})
 	}
 	c.seat = seat
+	c.socket.Keep(true)
 	if v.Joined == nil {
 		return nil, nil
 	}
@@ -218,6 +223,7 @@ func (c *Conn) leave(m *protocol.Leave) {
 	if c.seat != nil {
 		c.seat.Leave(m)
 		c.seat = nil
+		c.socket.Keep(false)
 	}
 }
 

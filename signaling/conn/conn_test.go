@@ -32,6 +32,7 @@ type fake struct {
 
 func (f *fake) ID() string             { return f.id }
 func (f *fake) RemoteAddr() netip.Addr { return netip.MustParseAddr("192.0.2.1") }
+func (f *fake) Keep(member bool)       {}
 func (f *fake) Language() string       { return f.lang }
 
 func (f *fake) Send(event string, data []byte) bool {

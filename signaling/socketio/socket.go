@@ -43,6 +43,9 @@ func (s *socket) RemoteAddr() netip.Addr { return s.client.session.RemoteAddr() 
 // Language is the Accept-Language of the handshake.
 func (s *socket) Language() string { return s.client.session.Language() }
 
+// Keep hands on to the session.
+func (s *socket) Keep(member bool) { s.client.session.Keep(member) }
+
 // Send queues an event with one argument.
 func (s *socket) Send(event string, data []byte) bool {
 	return !s.stopped.Load() && s.client.session.Send(eventPacket(s.namespace, event, data))

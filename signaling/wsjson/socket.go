@@ -9,6 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"lectern/door"
 	"lectern/signaling/conn"
 )
 
@@ -28,6 +29,7 @@ type socket struct {
 	id       string
 	addr     netip.Addr
 	language string
+	place    *door.Conn
 
 	// Set by open under mu, before the reader starts; read without by the
 	// reader and by what it started.
@@ -60,7 +62,7 @@ type probe struct {
 func (p *probe) settle(alive bool) { p.once.Do(func() { p.done(alive) }) }
 
 func newSocket(h *Handler, r *http.Request) *socket {
-	s := &socket{handler: h, id: rand.Text(), language: r.Header.Get("Accept-Language")}
+	s := &socket{handler: h, id: rand.Text(), language: r.Header.Get("Accept-Language"), place: door.Of(r.Context())}
 	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		s.addr = ap.Addr().Unmap()
 	}

@@ -17,6 +17,9 @@ func (s *socket) RemoteAddr() netip.Addr { return s.addr }
 // Language is the Accept-Language of the handshake.
 func (s *socket) Language() string { return s.language }
 
+// Keep hands on to the door.
+func (s *socket) Keep(member bool) { s.place.Keep(member) }
+
 // Send queues an event.
 func (s *socket) Send(event string, data []byte) bool {
 	frame := make([]byte, 0, len(event)+len(data)+24)

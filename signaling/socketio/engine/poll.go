@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"lectern/door"
 )
 
 // bodyTime is how long a client may take to send a POST's body, or to take the
@@ -38,7 +40,9 @@ func (s *Session) get(w http.ResponseWriter, r *http.Request) {
 		answerRefusal(w, refuse(codeSession))
 		return
 	}
-	p, no := s.beginPoll()
+	// The wait may be longer than an answer may take; answerPoll sets a deadline.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	p, no := s.beginPoll(r)
 	if no != nil {
 		answerRefusal(w, no)
 		return
@@ -63,7 +67,7 @@ func (s *Session) get(w http.ResponseWriter, r *http.Request) {
 }
 
 // beginPoll makes the GET the one that waits.
-func (s *Session) beginPoll() (*poll, *refusal) {
+func (s *Session) beginPoll(r *http.Request) (*poll, *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -77,6 +81,7 @@ func (s *Session) beginPoll() (*poll, *refusal) {
 	}
 	p := &poll{woken: make(chan struct{}, 1), since: time.Now(), late: s.probing != nil}
 	s.poll = p
+	door.Of(r.Context()).Keep(s.member) // until it is answered
 	if s.ended || len(s.queue) > 0 {
 		p.wake()
 	}
@@ -176,9 +181,8 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 	defer giveBack(buffer)
 	limit := int64(s.handler.options.MaxPayload)
 	deadline := http.NewResponseController(w)
-	_ = deadline.SetReadDeadline(time.Now().Add(bodyTime))
+	_ = deadline.SetReadDeadline(time.Now().Add(bodyTime)) // never lifted: what is left of the body has it too
 	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
-	_ = deadline.SetReadDeadline(time.Time{})
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

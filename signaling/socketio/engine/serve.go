@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"lectern/door"
 )
 
 // refusal is why a request is not served, as the reference server says it.
@@ -126,7 +128,7 @@ func (h *Handler) handshake(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !websocket.IsWebSocketUpgrade(r) {
-		s.begin(nil)
+		s.begin(nil, nil)
 		s.answerPoll(w, s.openPacket([]string{overWS}))
 		return
 	}
@@ -141,7 +143,7 @@ func (h *Handler) handshake(w http.ResponseWriter, r *http.Request) {
 		s.discard()
 		return
 	}
-	s.begin(ws)
+	s.begin(ws, door.Of(r.Context()))
 	go s.read(ws)
 }
 

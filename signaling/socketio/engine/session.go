@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"lectern/door"
 )
 
 const (
@@ -36,6 +38,8 @@ type Session struct {
 	begun       bool
 	ws          *websocket.Conn // nil: the session polls
 	probing     *websocket.Conn // asks for the upgrade
+	place       *door.Conn      // the door's of ws, or of probing
+	member      bool            // as Keep last said
 	poll        *poll           // a GET that waits
 	posting     bool            // a POST is being read
 	queue       [][]byte
@@ -63,13 +67,25 @@ func (s *Session) RemoteAddr() netip.Addr { return s.addr }
 // Language is the Accept-Language header of the handshake.
 func (s *Session) Language() string { return s.language }
 
-// begin opens a session over a WebSocket, or as polling if ws is nil.
-func (s *Session) begin(ws *websocket.Conn) {
+// Keep says whether the client is worth its connection when there are too many
+// (package door).
+func (s *Session) Keep(member bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.member = member
+	if s.ws != nil {
+		s.place.Keep(member)
+	}
+}
+
+// begin opens a session over a WebSocket, or as polling if ws is nil. place is
+// the door's of the WebSocket.
+func (s *Session) begin(ws *websocket.Conn, place *door.Conn) {
 	s.receiver = s.handler.open(s)
 	o := s.handler.options
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.begun, s.ws = true, ws
+	s.begun, s.ws, s.place = true, ws, place
 	s.deadline = time.Now().Add(o.PingInterval + o.PingTimeout)
 	s.beat = time.AfterFunc(o.PingInterval, s.heartbeat)
 	if ws != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"lectern/door"
 )
 
 // noopEvery is how often waiting polls are released during an upgrade: a poll
@@ -25,7 +27,7 @@ func (h *Handler) upgrade(s *Session, w http.ResponseWriter, r *http.Request) {
 		h.running.Done()
 		return
 	}
-	if !s.beginProbe(ws) {
+	if !s.beginProbe(ws, door.Of(r.Context())) {
 		// Accepted and closed, not refused: clients take a refusal for a
 		// broken server.
 		_ = ws.Close()
@@ -35,13 +37,13 @@ func (h *Handler) upgrade(s *Session, w http.ResponseWriter, r *http.Request) {
 	go s.readProbe(ws)
 }
 
-func (s *Session) beginProbe(ws *websocket.Conn) bool {
+func (s *Session) beginProbe(ws *websocket.Conn, place *door.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended || s.closing || s.ws != nil || s.probing != nil {
 		return false
 	}
-	s.probing = ws
+	s.probing, s.place = ws, place
 	return true
 }
 
@@ -107,6 +109,7 @@ func (s *Session) switchTo(ws *websocket.Conn) bool {
 		return false
 	}
 	s.probing, s.ws = nil, ws
+	s.place.Keep(s.member)
 	if p := s.poll; p != nil {
 		p.refuse, p.noop = p.late, true
 		p.wake()
