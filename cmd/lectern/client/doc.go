@@ -8,9 +8,9 @@
 // existing client: one connector for each member it sees, chat and
 // renegotiation over their data channels.
 //
-// What it sends are not pictures. A Publisher makes packets that are right as
-// far as a server looks (RFC 7741 descriptors, keyframes on request) and ends
-// each with a stamp: who sent it, its number and when. From the stamps a
+// What it sends is a grey square (picture.go) and much filler: pictures that
+// browsers show, of whatever size a test wants, keyframes on request. Sound is
+// noise. Each packet ends with a stamp: who sent it, its number and when. From the stamps a
 // receiver knows what is missing, how late it is, and whether it got the stream
 // that the server says it is.
 //

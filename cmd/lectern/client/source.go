@@ -26,8 +26,8 @@ const (
 	// mostPayload how much it may hold.
 	maxPayload  = 1100
 	mostPayload = 1200
-	// minPayload is room for the descriptor, a keyframe's header and the stamp.
-	minPayload = 14 + stampSize
+	// minPayload is room for the descriptor, a keyframe and the stamp.
+	minPayload = 4 + 27 + stampSize
 	// keyframeTimes is how much larger than other pictures keyframes are.
 	keyframeTimes = 5
 	// maxBehind is how much is sent at once after the process was held up.
@@ -233,9 +233,8 @@ func (s *source) flush(now time.Time) {
 	s.parts = s.parts[:copy(s.parts, s.parts[n:])]
 }
 
-// describe writes what a payload of VP8 begins with: the
-// descriptor with a picture id (RFC 7741 section 4.2), and in a picture's first
-// packet the frame's own header (section 4.3 and RFC 6386 section 9.1).
+// describe writes what a payload of VP8 begins with: the descriptor with a
+// picture id (RFC 7741 section 4.2), and in a picture's first packet the frame.
 func (s *source) describe(first, key bool) {
 	b := s.buffer
 	b[0], b[1] = 0x80, 0x80
@@ -244,12 +243,11 @@ func (s *source) describe(first, key bool) {
 		return
 	}
 	b[0] |= 0x10 // S: a partition starts
-	b[4], b[5], b[6] = 0x11, 0, 0
-	if !key {
-		return
+	picture := interPicture
+	if key {
+		picture = keyPicture
 	}
-	b[4] = 0x10
-	copy(b[7:], []byte{0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01}) // 640 by 360
+	copy(b[4:], picture)
 }
 
 // send sends one packet to all who take it.
