@@ -85,7 +85,7 @@ func newChanging(t *testing.T, args ...string) *changing {
 
 func (r *changing) limit() context.Context {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Minute)
 	r.t.Cleanup(cancel)
 	return ctx
 }

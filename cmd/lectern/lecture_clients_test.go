@@ -110,7 +110,7 @@ func (l *lecture) present() {
 }
 
 func (l *lecture) join(name string, r protocol.Role) (*client.Client, error) {
-	ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
 	defer cancel()
 	o := client.Options{Name: name, Room: lectureRoom, Engine: l.engine}
 	if r == protocol.RoleAudience {
@@ -137,7 +137,7 @@ func (l *lecture) listen() (*client.Client, error) {
 	if err != nil {
 		return c, err
 	}
-	ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
 	defer cancel()
 	err = c.Wait(ctx, func(client.State) bool {
 		for _, s := range l.streams(c) {
@@ -217,17 +217,12 @@ func (l *lecture) comeAndGo(before []map[string]int) {
 func (l *lecture) churn() {
 	beat := time.NewTicker(time.Second / time.Duration(l.plan.Rate))
 	defer beat.Stop()
-	end := time.After(l.plan.Churn)
 	var ends sync.WaitGroup
-	defer ends.Wait()
-	for {
-		select {
-		case <-beat.C:
-			ends.Go(l.visit)
-		case <-end:
-			return
-		}
+	for range l.plan.Visits {
+		<-beat.C
+		ends.Go(l.visit)
 	}
+	ends.Wait()
 }
 
 // visit is a listener who comes, stays for a moment and goes.
@@ -247,7 +242,7 @@ func (l *lecture) visit() {
 	l.keyframes = append(l.keyframes, waited)
 	l.mu.Unlock()
 	<-time.After(lectureStay)
-	ctx, cancel := context.WithTimeout(l.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
 	defer cancel()
 	if err := c.Leave(ctx); err != nil {
 		l.fail(err)

@@ -16,13 +16,14 @@ import (
 	"time"
 )
 
-// Bounds of a lecture. They are wide, for the race detector, and do not count
-// the time for which the machine did not let one of the two processes run; what
-// was really measured is in the log.
+// Bounds of a lecture. Those on time are held by make lecture only, which has the
+// machine for itself, and do not count the time for which it did not let one of
+// the two processes run. What is counted is judged always; what was measured is
+// in the log.
 const (
-	lectureListeners = 60 // LECTERN_LECTURE sets another number; make lecture takes 300
-	lectureRate      = 20 // that come, and as many that go, a second
-	lectureChurn     = 5 * time.Second
+	lectureListeners = 60  // LECTERN_LECTURE sets another number; make lecture takes 300
+	lectureRate      = 20  // that come, and as many that go, a second
+	lectureVisits    = 100 // newcomers
 	// lecturePeace is how long nobody comes or goes; lectureLongPeace is longer
 	// than what the server allows a connection to be set up in.
 	lecturePeace     = 3 * time.Second
@@ -40,7 +41,7 @@ type lecturePlan struct {
 	Listeners int
 	Rate      int
 	Peace     time.Duration // before others come and go
-	Churn     time.Duration
+	Visits    int
 }
 
 // lectureReport is what it tells: a line for each phase, the last one complete.
@@ -132,16 +133,16 @@ func (u usage) load(before usage) float64 {
 // listeners, some of whom come and go all the time. The clients are another
 // process, so that what the server costs is this one's.
 func TestLecture(t *testing.T) {
-	listeners, peace := lectureListeners, lecturePeace
+	listeners, peace, timed := lectureListeners, lecturePeace, false
 	if s := os.Getenv("LECTERN_LECTURE"); s != "" {
-		peace = lectureLongPeace
+		peace, timed = lectureLongPeace, true
 		var err error
 		if listeners, err = strconv.Atoi(s); err != nil || listeners < 1 || listeners > 900 {
 			t.Fatalf("LECTERN_LECTURE is %q: it is a number of listeners from 1 to 900", s)
 		}
 	}
 	p := start(t, "--mode", "sfu", "--rtc-port", "0", "--rtc-ip", "127.0.0.1", "--log-level", "warn")
-	plan := lecturePlan{URL: p.url, Listeners: listeners, Rate: lectureRate, Peace: peace, Churn: lectureChurn}
+	plan := lecturePlan{URL: p.url, Listeners: listeners, Rate: lectureRate, Peace: peace, Visits: lectureVisits}
 	var held stall
 	var ends sync.WaitGroup
 	done := make(chan struct{})
@@ -159,7 +160,7 @@ func TestLecture(t *testing.T) {
 	began, joined, churning, churned := at["began"], at["joined"], at["churning"], at["churned"]
 	perListener := func(after, before float64) float64 { return (after - before) / float64(listeners) }
 	t.Logf("%d listeners joined at %.0f a second", listeners, r.JoinRate)
-	t.Logf("%d came and %d went within %v; first keyframe: %v", r.Joined, r.Left, plan.Churn, r.Keyframes)
+	t.Logf("%d came and %d went within %v; first keyframe: %v", r.Joined, r.Left, churned.at.Sub(churning.at).Round(time.Millisecond), r.Keyframes)
 	t.Logf("longest gap of those who stayed: camera %v (the presenter's own: %v); sound %v", r.Video, r.Sent.Round(time.Millisecond), r.Audio)
 	t.Logf("the machine kept the clients from running for up to %v, both processes for up to %v", r.Stall.Round(time.Millisecond), stalled.Round(time.Millisecond))
 	t.Logf("%d packets, of which %d never came, %d of what was sent; on the way: %v", r.Packets, r.Missing, r.Lost, r.Latency)
@@ -174,25 +175,35 @@ func TestLecture(t *testing.T) {
 	if share := churning.load(joined) / float64(listeners); share > lectureShare {
 		t.Errorf("a listener costs the server %.2f%% of a processor, want at most %.2f%%", 100*share, 100*lectureShare)
 	}
-	judgeLecture(t, plan, r, stalled)
+	judgeLecture(t, plan, r)
+	if timed {
+		judgeLectureTimes(t, r, stalled)
+	}
 }
 
-// judgeLecture holds a lecture to its bounds. stalled is not the server's
-// fault.
-func judgeLecture(t *testing.T, plan lecturePlan, r lectureReport, stalled time.Duration) {
+// judgeLecture holds a lecture to what does not depend on the machine.
+func judgeLecture(t *testing.T, plan lecturePlan, r lectureReport) {
 	t.Helper()
-	if stalled > lectureStalled {
-		t.Skipf("the machine was too busy to hold a lecture: a process waited %v to run", stalled)
-	}
 	if len(r.Failures) > 0 {
 		t.Errorf("%d failures: %s", len(r.Failures), strings.Join(r.Failures, "; "))
 	}
 	if len(r.Events) > 0 {
 		t.Errorf("those who stayed were told of something, though nothing concerned them: %v", r.Events)
 	}
-	ran := max(plan.Churn-4*stalled, time.Second)
-	if want := int(float64(plan.Rate) * ran.Seconds() * 0.9); r.Joined < want || r.Left < want {
-		t.Errorf("%d came and %d went, want at least %d", r.Joined, r.Left, want)
+	if r.Joined != plan.Visits || r.Left != plan.Visits {
+		t.Errorf("%d came and %d went, want %d", r.Joined, r.Left, plan.Visits)
+	}
+	if r.Missing*1000 > r.Packets {
+		t.Errorf("%d of %d packets never came, in spite of retransmissions", r.Missing, r.Packets)
+	}
+}
+
+// judgeLectureTimes holds it to the bounds on time. stalled is not the server's
+// fault.
+func judgeLectureTimes(t *testing.T, r lectureReport, stalled time.Duration) {
+	t.Helper()
+	if stalled > lectureStalled {
+		t.Skipf("the machine was too busy to hold a lecture: a process waited %v to run", stalled)
 	}
 	// A packet, and the more a newcomer, waits for several turns of a processor,
 	// in both processes; the longest of them is known.
@@ -201,9 +212,6 @@ func judgeLecture(t *testing.T, plan lecturePlan, r lectureReport, stalled time.
 	}
 	if most := lectureKeyframe + 4*stalled; r.Keyframes.Max > most {
 		t.Errorf("a newcomer waited %v for its first keyframe, want at most %v", r.Keyframes.Max, most)
-	}
-	if r.Missing*1000 > r.Packets {
-		t.Errorf("%d of %d packets never came, in spite of retransmissions", r.Missing, r.Packets)
 	}
 }
 

@@ -107,8 +107,8 @@ func (p *program) end(t *testing.T) int {
 	case code := <-p.exit:
 		p.exit <- code
 		return code
-	case <-time.After(5 * time.Second):
-		t.Fatalf("it did not end within 5 s\n%s", p.stderr)
+	case <-time.After(time.Minute): // on a busy machine; by itself it takes 5 s at most
+		t.Fatalf("it did not end\n%s", p.stderr)
 		return -1
 	}
 }
@@ -142,7 +142,7 @@ func dial(t *testing.T, p *program) *websocket.Conn {
 	}
 	_ = res.Body.Close()
 	t.Cleanup(func() { _ = ws.Close() })
-	_ = ws.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = ws.SetReadDeadline(time.Now().Add(time.Minute))
 	return ws
 }
 

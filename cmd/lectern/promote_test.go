@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,9 +12,9 @@ import (
 	"lectern/signaling/protocol"
 )
 
-// promoteTime is how long it may take from the host's word until another
-// listener sees the new presenter's first frame, if the machine lets this
-// process run.
+// promoteTime is how long it may take at best from the host's word until
+// another listener sees the new presenter's first frame. A busy machine delays
+// some of many times; a wait that is not needed would delay all.
 const promoteTime = time.Second
 
 // TestPromote has a listener raise its hand, come on stage, be seen by another
@@ -56,12 +55,6 @@ func TestPromote(t *testing.T) {
 	})
 	down := connectorsOf(t, guest)
 
-	var held stall
-	var ends sync.WaitGroup
-	done := make(chan struct{})
-	ends.Go(func() { held.watch(done) })
-	defer ends.Wait()
-	defer close(done)
 	var took []time.Duration
 	for range 10 {
 		if err := guest.RaiseHand(soon(t), true); err != nil {
@@ -72,7 +65,6 @@ func TestPromote(t *testing.T) {
 		if s := other.Stream(camera); s != nil {
 			before = s.Stats().Keyframes
 		}
-		held.take()
 		began := time.Now()
 		if err := host.SetRole(soon(t), id, protocol.RolePresenter); err != nil {
 			t.Fatal(err)
@@ -81,11 +73,7 @@ func TestPromote(t *testing.T) {
 			s := other.Stream(camera)
 			return s != nil && s.Stats().Keyframes > before
 		})
-		d := time.Since(began)
-		took = append(took, d)
-		if most := promoteTime + 4*held.take(); d > most {
-			t.Errorf("it took %v from the host's word to the first frame, want at most %v", d, most)
-		}
+		took = append(took, time.Since(began))
 		wait(guest, "its role", func(s client.State) bool { return s.Role == protocol.RolePresenter })
 		if err := guest.SetRole(soon(t), "", protocol.RoleAudience); err != nil {
 			t.Fatal(err)
@@ -93,6 +81,9 @@ func TestPromote(t *testing.T) {
 		wait(other, "the end of the guest's picture", func(client.State) bool { return other.Stream(camera).Stats().Active == 0 })
 	}
 	t.Logf("from the host's word to another listener's first frame, %d times: %v", len(took), spreadOf(took))
+	if least := slices.Min(took); least > promoteTime {
+		t.Errorf("from the host's word to the first frame it took at least %v, want at most %v", least, promoteTime)
+	}
 	if n := guest.Counts()[protocol.EventJoined]; n != 1 || guest.State().Resumed != 0 {
 		t.Errorf("the guest joined %d times", n)
 	}
@@ -122,7 +113,7 @@ func connectorsOf(t *testing.T, c *client.Client) []client.ConnectorInfo {
 
 func soon(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

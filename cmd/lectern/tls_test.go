@@ -100,12 +100,12 @@ func TestPlainHTTPOnTheTLSPortIsRedirected(t *testing.T) {
 	}
 	defer old.Close()
 	_, _ = io.WriteString(old, "GET / HTTP/1.0\r\n\r\n")
-	_ = old.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = old.SetReadDeadline(time.Now().Add(time.Minute))
 	if b, err := io.ReadAll(old); err != nil || !strings.Contains(string(b), " 400 ") || !strings.Contains(string(b), "https://") {
 		t.Errorf("without a Host header: got %q, %v", b, err)
 	}
 	p.end(t)
-	_ = silent.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = silent.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := silent.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
 		t.Errorf("the silent connection was left open: %v", err)
 	}

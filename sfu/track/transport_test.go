@@ -95,7 +95,7 @@ func wait(t *testing.T, c <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("nothing came")
 	}
 }
@@ -294,7 +294,7 @@ func TestOverTransports(t *testing.T) {
 	// The last ones may be lost, and nothing behind them tells: go on.
 	more := time.NewTicker(10 * time.Millisecond)
 	defer more.Stop()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for done := false; !done; {
 		select {
 		case <-s.all:

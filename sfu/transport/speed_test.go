@@ -9,7 +9,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// connectTime is the median of 20 times from both sides' knowing each other's
+// connectTime is the least of 20 times from both sides' knowing each other's
 // description to Connected. Without candidates the client is only known by its
 // checks.
 func connectTime(t *testing.T, s shape, candidates bool) time.Duration {
@@ -48,14 +48,15 @@ func connectTime(t *testing.T, s shape, candidates bool) time.Duration {
 	}
 	slices.Sort(times)
 	t.Logf("%+v, candidates %v: %v median, %v to %v", s, candidates, times[10], times[0], times[19])
-	return times[10]
+	return times[0]
 }
 
 func TestConnectTime(t *testing.T) {
 	for _, s := range []shape{{}, {clientOffers: true, setup: "active", clientOpens: true}, {clientOffers: true, setup: "passive", clientOpens: true}} {
 		for _, candidates := range []bool{true, false} {
-			if m := connectTime(t, s, candidates); m > time.Second {
-				t.Errorf("it takes %v", m)
+			// A busy machine delays some of them, a wait that is not needed delays all.
+			if least := connectTime(t, s, candidates); least > time.Second {
+				t.Errorf("it takes %v", least)
 			}
 		}
 	}

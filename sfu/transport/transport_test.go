@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const testTime = 20 * time.Second
+const testTime = time.Minute
 
 // end is one end of a connection and what it hears.
 type end struct {

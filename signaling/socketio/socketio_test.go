@@ -44,7 +44,7 @@ func serveEcho(t *testing.T, o Options) *server {
 func start(t *testing.T, h *Handler, after func()) *server {
 	s := &server{t: t, handler: h, web: httptest.NewServer(h)}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := h.Close(ctx); err != nil {
 			t.Errorf("closing the sockets: %v", err)
@@ -72,7 +72,7 @@ func (s *server) dial() *peer {
 	}
 	_ = answer.Body.Close()
 	s.t.Cleanup(func() { _ = ws.Close() })
-	_ = ws.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = ws.SetReadDeadline(time.Now().Add(2 * time.Minute)) // for all that it reads
 	c := &peer{t: s.t, ws: ws}
 	c.receive()
 	return c

@@ -41,7 +41,7 @@ func serve(t *testing.T, o wsjson.Options, s room.Settings) *server {
 	h := wsjson.New(conn.NewServer(hub, conn.Options{}), o)
 	web := httptest.NewServer(h)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := h.Close(ctx); err != nil {
 			t.Errorf("closing the sockets: %v", err)
@@ -83,7 +83,7 @@ type frame struct {
 
 func (c *client) receive() frame {
 	c.t.Helper()
-	_ = c.ws.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.ws.SetReadDeadline(time.Now().Add(time.Minute))
 	var f frame
 	if err := c.ws.ReadJSON(&f); err != nil {
 		c.t.Fatalf("reading a frame: %v", err)
@@ -103,7 +103,7 @@ func (c *client) want(event string) frame {
 
 func (c *client) wantClose(code int) {
 	c.t.Helper()
-	_ = c.ws.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.ws.SetReadDeadline(time.Now().Add(time.Minute))
 	for {
 		if _, _, err := c.ws.ReadMessage(); err != nil {
 			if !websocket.IsCloseError(err, code) {

@@ -62,7 +62,7 @@ func startServer(t *testing.T, p room.Policy) testServer {
 	ws := wsjson.New(conn.NewServer(hub, conn.Options{Log: log}), wsjson.Options{Logger: log})
 	h := httptest.NewServer(ws)
 	stop := sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_ = ws.Close(ctx)
 		h.CloseClientConnections()

@@ -147,7 +147,7 @@ func (w written) next(t *testing.T) packet.Header {
 			t.Fatal(err)
 		}
 		return h
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nothing more is sent")
 		return packet.Header{}
 	}

@@ -54,7 +54,7 @@ func newServer(t *testing.T, p room.Policy) *testServer {
 	ws := wsjson.New(conn.NewServer(hub, conn.Options{Log: log}), wsjson.Options{Logger: log})
 	h := httptest.NewServer(ws)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_ = ws.Close(ctx)
 		h.CloseClientConnections()
@@ -103,7 +103,7 @@ func role(r protocol.Role) func(*Options) { return func(o *Options) { o.Role = r
 // within bounds what a test waits for.
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

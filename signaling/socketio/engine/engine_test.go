@@ -93,7 +93,7 @@ func newBench(t *testing.T, o engine.Options) *bench {
 }
 
 func (b *bench) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := b.handler.Close(ctx); err != nil {
 		b.t.Errorf("closing: %v", err)

@@ -33,7 +33,7 @@ type wsClient struct {
 }
 
 // patience is for what happens at once unless the machine is busy.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func dial(t *testing.T, s *httptest.Server, query string) *wsClient {
 	t.Helper()

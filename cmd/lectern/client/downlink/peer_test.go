@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // server is the other side: pion's PeerConnection.
 type server struct {
