@@ -20,6 +20,7 @@ func (c *connector) takeOffer(d *description.Description, w way) {
 	if c.ufrag != "" && d.Ufrag != c.ufrag {
 		c.ufrag = d.Ufrag
 		c.restarts, c.restartsBy = d, w
+		c.await(preparing)
 		c.link.Restart()
 		return
 	}

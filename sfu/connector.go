@@ -37,9 +37,19 @@ const (
 type way uint8
 
 const (
-	nowhere way = iota
+	nowhere   way = iota
+	preparing     // nothing is sent yet: the link makes new credentials for it
 	overSocket
 	overChannel
+)
+
+// path is how the connection's addresses are doing.
+type path uint8
+
+const (
+	sound    path = iota
+	stale         // the next offer is to restart ICE
+	renewing      // the offer that is under way restarts ICE
 )
 
 // connector is one connection with one client. The room's goroutine owns it,
@@ -69,9 +79,10 @@ type connector struct {
 
 	offered  bool // the first offer was made, by either side
 	answered bool // and answered
-	pending  way  // where an offer or a getOffer waits for its answer
+	pending  way  // the negotiation that is under way; see negotiate
 	asked    int  // counts what pending was set for, to tell timeouts apart
 	dirty    bool // something changed that is not negotiated yet
+	path     path // whether the next offer restarts ICE
 	first    *description.Description
 
 	ufrag      string                   // the client's, as it said last
@@ -184,7 +195,7 @@ func (c *connector) opened(l transport.Local, err error) {
 			c.takeOffer(d, c.restartsBy)
 			return
 		case c.ready:
-			c.offerOverSocket()
+			c.offerOverSocket() // the ICE restart
 			return
 		}
 		c.ready = true
@@ -219,7 +230,7 @@ func (c *connector) stateChanged(s transport.State) {
 		case transport.Disconnected:
 			c.connected = false
 			if c.offers {
-				c.restart()
+				c.renew()
 			}
 		case transport.Failed:
 			c.connected = false
@@ -229,6 +240,9 @@ func (c *connector) stateChanged(s transport.State) {
 }
 
 func (c *connector) becomeConnected() {
+	if c.path == stale {
+		c.path = sound // it came back before its turn
+	}
 	if !c.connected {
 		c.connected, c.connectedAt = true, time.Now()
 	}
@@ -371,6 +385,9 @@ func (p *Plane) replace(c *connector) {
 func (p *Plane) giveUp(c *connector) {
 	p.end(c)
 	p.tellGone(c)
+	if old := c.replaces; old != nil {
+		old.negotiate() // it carries what it can, and waited for its replacement
+	}
 	p.refuse(c.member.id, protocol.NewError(protocol.ErrMedia))
 	p.out = append(p.out, media.Event{Lost: &media.Lost{Member: c.member.id, Why: "a connection failed twice"}})
 }

@@ -25,9 +25,11 @@
 //     comes: that one is asked for an offer, because only then does a client
 //     that shares its screen offer that too. Who offered a connector first
 //     offers on it for ever; there is no glare.
-//   - At most one offer is outstanding on a connector. What changes meanwhile
-//     makes it dirty, and a dirty connector is negotiated again when the answer
-//     is in and the channel open.
+//   - At most one negotiation is under way on a connector, over the channel and
+//     the socket alike, ICE restarts included (connector.negotiate). What changes
+//     meanwhile makes it dirty or its path stale, and it is negotiated again when
+//     the answer is in. A connector whose offer is not answered gets no further
+//     one: another connector takes its place.
 //   - A section is offered as receiving on the uplink only, so a client's
 //     tracks attach there and nowhere else. When the uplink ends, the next one
 //     gets fresh receiving sections for the tracks that wait.

@@ -76,15 +76,23 @@ func (c *connector) change() {
 	c.negotiate()
 }
 
-// negotiate makes an offer, or asks for one, if there is a reason and no other
-// one is under way.
+// negotiate begins the next negotiation of the connector, if one is wanted. It
+// is the only place where the server begins one, and it begins none while
+// another one is under way, whether that goes over the channel, goes over the
+// socket, or is still being prepared: a client that gets an offer before it has
+// answered the last one can answer neither (RFC 9429 section 4.1.10). What is
+// wanted meanwhile is remembered in dirty and path.
 func (c *connector) negotiate() {
 	switch {
-	case c.ended || !c.ready || c.pending != nowhere:
+	case c.ended || !c.ready || c.pending != nowhere || c.beingReplaced():
 	case !c.offered:
 		if c.offers {
 			c.firstOffer()
 		}
+	case c.path == stale:
+		c.path = renewing
+		c.await(preparing)
+		c.link.Restart()
 	case !c.dirty || !c.open && !c.bySocket():
 	case c.bySocket():
 		c.offerOverSocket()
@@ -112,15 +120,24 @@ func (c *connector) firstOffer() {
 // where the client knows that the server is the other end.
 func (c *connector) bySocket() bool { return c.offers && c.plays == protocol.ServerMember }
 
-// expect begins to wait for the client, and not for ever.
-func (c *connector) expect(w way) {
+// beingReplaced reports whether another connector is about to take the place of
+// this one, which then negotiates nothing more.
+func (c *connector) beingReplaced() bool { return c.replacement != nil && !c.replacement.ended }
+
+// await says that a negotiation is under way.
+func (c *connector) await(w way) {
 	c.pending = w
 	c.asked++
+}
+
+// expect begins to wait for the client. After answerTime another connector is
+// made. This one stays without further offers unless the answer comes after all.
+func (c *connector) expect(w way) {
+	c.await(w)
 	asked := c.asked
 	time.AfterFunc(answerTime, func() {
 		c.later(func() {
 			if c.pending != nowhere && c.asked == asked {
-				c.pending = nowhere
 				c.fail("the client does not answer an offer")
 			}
 		})
@@ -140,22 +157,32 @@ func (c *connector) sendChannel(event string, data any) {
 	c.link.Send(text)
 }
 
-// restart renews the connection's addresses. The client is told over its
-// socket, as its data channel may be dead.
-func (c *connector) restart() {
+// renew has ICE restarted by the next offer, on a connector where the server
+// offers. If an offer is out over the channel, that one is waited for: either
+// the path comes back and brings the answer, or the connection fails and the
+// connector is replaced.
+func (c *connector) renew() {
+	if !c.ended && c.answered && c.path == sound {
+		c.path = stale
+		c.negotiate()
+	}
+}
+
+// moved renews the path to a client whose address has changed.
+func (c *connector) moved() {
 	switch {
 	case c.ended || !c.answered:
-	case c.offers:
-		c.link.Restart()
+	case c.offers && (c.pending <= preparing || c.bySocket()):
+		c.renew()
 	default:
-		// A client's offer does not restart ICE unless the client wants to.
+		// A client's offer does not restart ICE unless the client wants to, and
+		// an answer to an offer of ours cannot come from the old address.
 		c.plane.replace(c)
 	}
 }
 
 // offerOverSocket makes a later offer over the client's socket. That of an ICE
-// restart goes this way too; whatever was under way over the channel is
-// forgotten then.
+// restart goes this way too, as the data channel may be dead.
 func (c *connector) offerOverSocket() {
 	data, err := protocol.Encode(struct {
 		Offer   protocol.Description `json:"offer"`
@@ -241,8 +268,10 @@ func (c *connector) takeAnswer(d *description.Description) error {
 			return fmt.Errorf("its m-line %d is of another kind than the offer's", i+1)
 		}
 	}
-	c.pending = nowhere
-	c.answered = true
+	c.pending, c.answered = nowhere, true
+	if c.path == renewing {
+		c.path = sound
+	}
 	c.link.SetExtensions(extensionIDs(d.Sections))
 	c.link.Start(remoteOf(d), transport.Role{
 		Controlling: true, DTLSClient: d.Setup == description.Passive,

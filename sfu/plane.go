@@ -225,7 +225,7 @@ func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.Connec
 			switch {
 			case c.offers && c.offered && !c.answered:
 				p.replace(c)
-			case c.bySocket() && c.pending == overSocket && !how.Moved:
+			case c.bySocket() && c.pending == overSocket:
 				c.offerOverSocket()
 			}
 		}
@@ -237,7 +237,7 @@ func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.Connec
 		}
 		refs = append(refs, protocol.ConnectorRef{Connector: c.remoteID, Member: c.plays})
 		if how.Moved {
-			c.restart()
+			c.moved()
 		}
 	}
 	for _, other := range p.stage {

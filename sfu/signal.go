@@ -183,7 +183,7 @@ func (c *connector) wanted(extra json.RawMessage) {
 	}
 	_ = json.Unmarshal(extra, &wish) // a wish without words is one all the same
 	if c.bySocket() && wish.Kind == "" {
-		c.restart() // such a client says so when its connection is broken
+		c.renew() // such a client says so when its connection is broken
 		return
 	}
 	if !c.offers || c.publishes() == nil {
