@@ -11,21 +11,24 @@ const (
 	// boxLimit is how much may wait for one member from one other, in bytes.
 	// A file's piece is about 246 KB.
 	boxLimit = 2 << 20
-	// boxPatience is how long a sender is held back by a receiver that takes
-	// nothing.
+	// boxPatience is how long a receiver that takes nothing holds back a sender
+	// that has no other receiver.
 	boxPatience = 15 * time.Second
+	// sharedPatience is the same where other receivers are held back too.
+	sharedPatience = 3 * time.Second
 )
 
 var (
 	errBoxClosed = errors.New("sfu: the other member is gone")
 	errBoxSlow   = errors.New("sfu: the other member takes nothing")
+	errBoxFull   = errors.New("sfu: the other member has not taken what waits")
 )
 
 // box holds what was said to one member and it has not got yet, in order. It
 // outlives the connectors at both ends. When it is full, a sender's data channel
-// is not read, which slows that client down on that channel and nobody else; a
-// receiver that takes nothing for boxPatience loses what waits, and its
-// connection is taken for dead.
+// is not read, which slows that client down on that channel and nobody else. A
+// receiver that takes nothing for as long as its senders have patience is slow:
+// until it takes something, they do not wait for it any more.
 type box struct {
 	space chan struct{} // readable when something was taken; capacity 1
 	ended chan struct{}
@@ -36,6 +39,7 @@ type box struct {
 	// Guarded by mu.
 	items  [][]byte
 	bytes  int
+	full   time.Time // since when it has been full and nothing was taken; zero: it is not
 	closed bool
 	takers []taker // in the order they came
 }
@@ -49,59 +53,60 @@ type taker struct {
 
 func newBox() *box { return &box{space: make(chan struct{}, 1), ended: make(chan struct{})} }
 
-// push adds a copy of data. It waits while the box is full, until done is
-// closed or the box is.
-func (b *box) push(data []byte, done <-chan struct{}) error {
-	var patience *time.Timer
+// push adds a copy of data. It waits while the box is full, until the receiver
+// is slow, done is closed or the box is.
+func (b *box) push(data []byte, patience time.Duration, done <-chan struct{}) error {
 	for {
-		full, wake, err := b.tryPush(data)
-		if err != nil {
+		wait, err := b.put(data, patience)
+		if !errors.Is(err, errBoxFull) {
 			return err
 		}
-		if !full {
-			if wake != nil {
-				wake()
-			}
-			return nil
-		}
-		if patience == nil {
-			patience = time.NewTimer(boxPatience)
-			defer patience.Stop()
-		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-b.space:
-			patience.Reset(boxPatience)
+		case <-timer.C:
 		case <-b.ended:
-			return errBoxClosed
+			err = errBoxClosed
 		case <-done:
-			return errBoxClosed
-		case <-patience.C:
-			return errBoxSlow
+			err = errBoxClosed
+		}
+		timer.Stop()
+		if errors.Is(err, errBoxClosed) {
+			return err
 		}
 	}
 }
 
-func (b *box) tryPush(data []byte) (full bool, wake func(), err error) {
+// put adds a copy of data, if there is room for it. It does not wait; wait is
+// how long the receiver may still take with errBoxFull.
+func (b *box) put(data []byte, patience time.Duration) (wait time.Duration, err error) {
+	wait, wake, err := b.tryPut(data, patience)
+	if wake != nil {
+		wake()
+	}
+	return wait, err
+}
+
+func (b *box) tryPut(data []byte, patience time.Duration) (wait time.Duration, wake func(), err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case b.closed:
-		return false, nil, errBoxClosed
+		return 0, nil, errBoxClosed
 	case b.bytes > 0 && b.bytes+len(data) > boxLimit:
-		return true, nil, nil
+		now := time.Now()
+		if b.full.IsZero() {
+			b.full = now
+		}
+		if wait = patience - now.Sub(b.full); wait > 0 {
+			return wait, nil, errBoxFull
+		}
+		b.signal() // others who wait need not either
+		return 0, nil, errBoxSlow
 	}
 	b.items = append(b.items, append([]byte(nil), data...))
 	b.bytes += len(data)
-	return false, b.active().wake, nil
-}
-
-// put adds data, if there is room for it. It does not wait.
-func (b *box) put(data []byte) bool {
-	full, wake, err := b.tryPush(data)
-	if wake != nil {
-		wake()
-	}
-	return !full && err == nil
+	return 0, b.active().wake, nil
 }
 
 // active is who takes now; b.mu is held.
@@ -128,6 +133,7 @@ func (b *box) pop(who any) []byte {
 		b.items = nil
 	}
 	b.bytes -= len(data)
+	b.full = time.Time{}
 	b.signal()
 	return data
 }
@@ -145,14 +151,6 @@ func (b *box) waits(who any) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.items) > 0 && b.active().who == who
-}
-
-// clear throws away what waits.
-func (b *box) clear() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.items, b.bytes = nil, 0
-	b.signal()
 }
 
 // take adds one that can take. wake tells it that something waits.

@@ -15,7 +15,7 @@ func TestBoxKeepsOrder(t *testing.T) {
 	const count = 1000
 	go func() { // ends with the last message
 		for i := range count {
-			if err := b.push(fmt.Appendf(nil, "%06d%s", i, make([]byte, 8000)), nil); err != nil {
+			if err := b.push(fmt.Appendf(nil, "%06d%s", i, make([]byte, 8000)), boxPatience, nil); err != nil {
 				t.Error(err)
 			}
 		}
@@ -49,7 +49,7 @@ func TestBoxKeepsOrder(t *testing.T) {
 func TestBoxCopies(t *testing.T) {
 	b := newBox()
 	data := []byte("one")
-	if err := b.push(data, nil); err != nil {
+	if err := b.push(data, boxPatience, nil); err != nil {
 		t.Fatal(err)
 	}
 	copy(data, "two")
@@ -67,7 +67,7 @@ func TestBoxBound(t *testing.T) {
 		ended := make(chan error)
 		go func() {
 			for {
-				if err := b.push(piece, done); err != nil {
+				if err := b.push(piece, boxPatience, done); err != nil {
 					ended <- err
 					return
 				}
@@ -94,11 +94,11 @@ func TestBoxBound(t *testing.T) {
 func TestBoxTakesOneLargeMessage(t *testing.T) {
 	b := newBox()
 	large := bytes.Repeat([]byte("x"), boxLimit+1)
-	if full, _, err := b.tryPush(large); full || err != nil {
-		t.Fatalf("full %v, %v", full, err)
+	if _, err := b.put(large, boxPatience); err != nil {
+		t.Fatal(err)
 	}
-	if full, _, _ := b.tryPush([]byte("y")); !full {
-		t.Error("takes more than its bound")
+	if _, err := b.put([]byte("y"), boxPatience); !errors.Is(err, errBoxFull) {
+		t.Errorf("takes more than its bound: %v", err)
 	}
 	if got := b.pop(nil); len(got) != len(large) || b.bytes != 0 {
 		t.Errorf("got %d bytes, %d left", len(got), b.bytes)
@@ -108,19 +108,22 @@ func TestBoxTakesOneLargeMessage(t *testing.T) {
 func TestBoxPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBox()
-		if err := b.push(make([]byte, boxLimit), nil); err != nil {
+		if err := b.push(make([]byte, boxLimit), boxPatience, nil); err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		if err := b.push([]byte("x"), nil); !errors.Is(err, errBoxSlow) {
+		if err := b.push([]byte("x"), boxPatience, nil); !errors.Is(err, errBoxSlow) {
 			t.Errorf("got %v, want %v", err, errBoxSlow)
 		}
 		if d := time.Since(start); d != boxPatience {
 			t.Errorf("waited %v, want %v", d, boxPatience)
 		}
-		b.clear()
-		if err := b.push([]byte("x"), nil); err != nil {
-			t.Errorf("after clear: %v", err)
+		if err := b.push([]byte("x"), boxPatience, nil); !errors.Is(err, errBoxSlow) || time.Since(start) != boxPatience {
+			t.Errorf("the next one waits too: %v", err)
+		}
+		b.pop(nil)
+		if err := b.push([]byte("x"), boxPatience, nil); err != nil {
+			t.Errorf("after something was taken: %v", err)
 		}
 	})
 }
@@ -130,12 +133,12 @@ func TestBoxPatienceWithSlowReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBox()
 		for range 8 {
-			if err := b.push(make([]byte, boxLimit/8), nil); err != nil {
+			if err := b.push(make([]byte, boxLimit/8), boxPatience, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
 		result := make(chan error)
-		go func() { result <- b.push(make([]byte, boxLimit/2), nil) }()
+		go func() { result <- b.push(make([]byte, boxLimit/2), boxPatience, nil) }()
 		for range 4 {
 			time.Sleep(boxPatience - time.Second)
 			synctest.Wait()
@@ -150,12 +153,12 @@ func TestBoxPatienceWithSlowReceiver(t *testing.T) {
 func TestBoxCloseWakesPushers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBox()
-		if err := b.push(make([]byte, boxLimit), nil); err != nil {
+		if err := b.push(make([]byte, boxLimit), boxPatience, nil); err != nil {
 			t.Fatal(err)
 		}
 		results := make(chan error)
 		for range 3 {
-			go func() { results <- b.push([]byte("x"), nil) }()
+			go func() { results <- b.push([]byte("x"), boxPatience, nil) }()
 		}
 		synctest.Wait()
 		start := time.Now()
@@ -169,7 +172,7 @@ func TestBoxCloseWakesPushers(t *testing.T) {
 		if time.Since(start) != 0 {
 			t.Error("they waited")
 		}
-		if err := b.push([]byte("x"), nil); !errors.Is(err, errBoxClosed) {
+		if err := b.push([]byte("x"), boxPatience, nil); !errors.Is(err, errBoxClosed) {
 			t.Errorf("a push after close: %v", err)
 		}
 		if b.pop(nil) != nil || b.bytes != 0 {
@@ -186,9 +189,9 @@ func TestBoxTaker(t *testing.T) {
 	b.take("old", wake("old"))
 	b.take("new", wake("new"))
 	b.untake("old")
-	_ = b.push([]byte("x"), nil)
+	_ = b.push([]byte("x"), boxPatience, nil)
 	b.untake("new")
-	_ = b.push([]byte("x"), nil)
+	_ = b.push([]byte("x"), boxPatience, nil)
 	if len(woken) != 1 || woken[0] != "new" {
 		t.Errorf("woken: %v, want the new one once", woken)
 	}
@@ -203,8 +206,10 @@ func TestBoxSteady(t *testing.T) {
 	wake := func(name string) func() { return func() { woken = append(woken, name) } }
 	b.take("first", wake("first"))
 	b.take("second", wake("second"))
-	if !b.put([]byte("x")) || !b.put([]byte("y")) {
-		t.Fatal("an empty box takes nothing")
+	for _, text := range []string{"x", "y"} {
+		if _, err := b.put([]byte(text), boxPatience); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if b.pop("second") != nil || b.waits("second") {
 		t.Error("the second takes what is the first one's to take")

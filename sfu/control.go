@@ -18,6 +18,7 @@ const (
 	typeChat       = "chat"
 	typeFile       = "file"
 	typeFileCancel = "fileCancel"
+	typeFileMissed = "fileMissed" // by the server
 	typeClose      = "close"
 )
 
@@ -46,6 +47,39 @@ func (c *connector) refused(t protocol.ErrorType) {
 	c.later(func() {
 		<-c.gate
 		c.plane.refuse(c.member.id, protocol.NewError(t))
+	})
+}
+
+// dropped tells the client that sends a file, and those that were dropped from
+// it because they take nothing. Existing clients have no word for that and get
+// an error. Like control it waits for the plane.
+func (c *connector) dropped(file string, receivers []hearer) {
+	select {
+	case c.gate <- struct{}{}:
+	case <-c.done:
+		return
+	}
+	c.later(func() {
+		<-c.gate
+		ids := []protocol.MemberID{}
+		for _, h := range receivers {
+			ids = append(ids, h.id)
+			if h.from == "" {
+				c.plane.refuse(h.id, protocol.NewError(protocol.ErrMissed))
+				continue
+			}
+			if text, err := protocol.Encode(map[string]any{
+				"type": typeFileCancel, "data": map[string]any{"id": file, "why": "slow"}, "memberId": h.from,
+			}); err == nil {
+				_, _ = h.box.put(text, 0) // if even that finds no room, the pieces that do not come tell it
+			}
+		}
+		c.plane.log.Info("members were dropped from a file, as they take nothing", "member", c.member.id, "receivers", ids)
+		if !c.member.downlink {
+			c.plane.refuse(c.member.id, protocol.NewError(protocol.ErrMissed))
+			return
+		}
+		c.sendChannel(typeFileMissed, map[string]any{"id": file, "memberIds": ids})
 	})
 }
 

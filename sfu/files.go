@@ -3,6 +3,7 @@ package sfu
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"lectern/signaling/protocol"
@@ -21,9 +22,10 @@ type outlet struct {
 	hearers atomic.Pointer[[]hearer] // nil: its member may send none
 }
 
-// hearer is one who is sent files.
+// hearer is one that is sent files.
 type hearer struct {
 	box  *box
+	id   protocol.MemberID // whose box it is
 	from protocol.MemberID // said with each message; empty: the connector tells
 }
 
@@ -33,32 +35,50 @@ func (o *outlet) close()           { o.hearers.Store(nil) }
 // hears is where a member gets what another one sends.
 func (m *member) hears(from *member) hearer {
 	if m.downlink {
-		return hearer{m.inbox, from.id}
+		return hearer{m.inbox, m.id, from.id}
 	}
-	return hearer{box: m.boxFrom(from.id)}
+	return hearer{box: m.boxFrom(from.id), id: m.id}
 }
 
-// deliver gives a message to all who hear, and waits for the slowest. lost are
-// those who did not take it in time.
-// Existing clients do not know what a fileCancel is.
-func (o *outlet) deliver(kind string, data []byte, done <-chan struct{}) (lost uint64) {
+// deliver gives a message of a file to all who are to have it, and waits for
+// the slowest, but for nobody who takes nothing: such a receiver is dropped from
+// the file and goes on with the next one when it takes again. dropped are those
+// whom that befell now. Existing clients do not know what a fileCancel is.
+func (o *outlet) deliver(kind string, data []byte, file *sending, done <-chan struct{}) (dropped []hearer) {
 	to := o.hearers.Load()
 	if to == nil {
-		return 0
+		return nil
 	}
-	for _, h := range *to {
+	patience := boxPatience
+	if len(*to)-len(file.without) > 1 {
+		patience = sharedPatience
+	}
+	var full []hearer
+	give := func(h hearer, put func(b *box, text []byte) error) {
 		text := data
 		if h.from != "" {
 			text = signed(data, h.from)
-		} else if kind == typeFileCancel {
-			continue
 		}
-		if err := h.box.push(text, done); errors.Is(err, errBoxSlow) {
-			h.box.clear()
-			lost++
+		switch err := put(h.box, text); {
+		case errors.Is(err, errBoxFull):
+			full = append(full, h)
+		case errors.Is(err, errBoxSlow):
+			dropped = append(dropped, h)
 		}
 	}
-	return lost
+	for _, h := range *to {
+		if slices.Contains(file.without, h.box) || kind == typeFileCancel && h.from == "" {
+			continue
+		}
+		give(h, func(b *box, text []byte) error { _, err := b.put(text, patience); return err })
+	}
+	for _, h := range full { // all of them have had the same time when the first one is slow
+		give(h, func(b *box, text []byte) error { return b.push(text, patience, done) })
+	}
+	for _, h := range dropped {
+		file.without = append(file.without, h.box)
+	}
+	return dropped
 }
 
 // signed says in a message who sent it. data is a JSON object.
@@ -79,16 +99,18 @@ func signed(data []byte, from protocol.MemberID) []byte {
 	return text
 }
 
-// files are those that a client is sending on a connector, with the pieces
-// still to come.
-type files map[string]int64
+// files are those that a client is sending on a connector, by their ids.
+type files map[string]*sending
 
-// errNotTaken says that a message of a file goes nowhere, and that its client
-// was told or knows.
-var errNotTaken = errors.New("sfu: no file of that name is on its way")
+// sending is a file on its way.
+type sending struct {
+	id      string
+	pieces  int64  // still to come
+	without []*box // the receivers that were dropped from it
+}
 
 // header begins a file, or refuses it.
-func (f files) header(data json.RawMessage, limit int64) (protocol.ErrorType, error) {
+func (f files) header(data json.RawMessage, limit int64) (*sending, protocol.ErrorType) {
 	var h struct {
 		ID   string `json:"id"`
 		Info struct {
@@ -96,47 +118,51 @@ func (f files) header(data json.RawMessage, limit int64) (protocol.ErrorType, er
 		} `json:"fileInfo"`
 	}
 	if json.Unmarshal(data, &h) != nil || h.ID == "" || len(h.ID) > protocol.MaxID || h.Info.Pieces < 0 {
-		return "", errNotTaken
+		return nil, ""
 	}
 	switch {
 	case limit > 0 && (h.Info.Pieces-1)*maxPiece >= limit:
-		return protocol.ErrTooLarge, errNotTaken
+		return nil, protocol.ErrTooLarge
 	case len(f) >= maxFiles:
-		return protocol.ErrRate, errNotTaken
+		return nil, protocol.ErrRate
 	}
-	if h.Info.Pieces > 0 {
-		f[h.ID] = h.Info.Pieces
+	file := &sending{id: h.ID, pieces: h.Info.Pieces}
+	if file.pieces > 0 {
+		f[h.ID] = file
 	}
-	return "", nil
+	return file, ""
 }
 
 // piece counts a piece; one of a file that was not begun goes nowhere.
-func (f files) piece(data json.RawMessage) error {
-	var p struct {
-		ID string `json:"id"`
+func (f files) piece(data json.RawMessage) *sending {
+	file := f.named(data)
+	if file == nil {
+		return nil
 	}
-	if json.Unmarshal(data, &p) != nil || f[p.ID] == 0 {
-		return errNotTaken
+	if file.pieces--; file.pieces == 0 {
+		delete(f, file.id)
 	}
-	if f[p.ID]--; f[p.ID] == 0 {
-		delete(f, p.ID)
-	}
-	return nil
+	return file
 }
 
 // cancel ends a file.
-func (f files) cancel(data json.RawMessage) error {
-	var p struct {
+func (f files) cancel(data json.RawMessage) *sending {
+	file := f.named(data)
+	if file != nil {
+		delete(f, file.id)
+	}
+	return file
+}
+
+// named is the file that a message is about, nil if it is not on its way.
+func (f files) named(data json.RawMessage) *sending {
+	var m struct {
 		ID string `json:"id"`
 	}
-	if json.Unmarshal(data, &p) != nil {
-		return errNotTaken
+	if json.Unmarshal(data, &m) != nil {
+		return nil
 	}
-	if _, is := f[p.ID]; !is {
-		return errNotTaken
-	}
-	delete(f, p.ID)
-	return nil
+	return f[m.ID]
 }
 
 // isFile reports whether the data of a chat message announce a file.
@@ -158,19 +184,23 @@ func (s *session) file(m message, data []byte) {
 		}
 		return
 	}
-	var err error
+	var file *sending // nil: the message goes nowhere, and its client was told or knows
 	switch m.Type {
 	case typeChat:
 		var why protocol.ErrorType
-		if why, err = s.sending.header(m.Data, s.server.maxFile); why != "" {
+		if file, why = s.sending.header(m.Data, s.server.maxFile); why != "" {
 			s.events.refused(why)
 		}
 	case typeFile:
-		err = s.sending.piece(m.Data)
+		file = s.sending.piece(m.Data)
 	default:
-		err = s.sending.cancel(m.Data)
+		file = s.sending.cancel(m.Data)
 	}
-	if err == nil {
-		s.server.counters.lostMessages.Add(s.in.deliver(m.Type, data, s.done))
+	if file == nil {
+		return
+	}
+	if dropped := s.in.deliver(m.Type, data, file, s.done); len(dropped) > 0 {
+		s.server.counters.lostMessages.Add(uint64(len(dropped)))
+		s.events.dropped(file.id, dropped)
 	}
 }

@@ -25,6 +25,7 @@ func (*deafEvents) channelOpened()                   {}
 func (*deafEvents) channelClosed()                   {}
 func (*deafEvents) flowing(codec.Kind)               {}
 func (*deafEvents) refused(protocol.ErrorType)       {}
+func (*deafEvents) dropped(string, []hearer)         {}
 func (*deafEvents) began(string)                     {}
 func (e *deafEvents) control(m message)              { e.controls = append(e.controls, m) }
 
@@ -39,7 +40,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add([]byte{0, 1, 2}, false)
 	f.Fuzz(func(t *testing.T, data []byte, isText bool) {
 		e := &deafEvents{}
-		s := &session{server: &Server{}, events: e, in: &outlet{}, sending: files{"f": 2}, done: make(chan struct{})}
+		s := &session{server: &Server{}, events: e, in: &outlet{}, sending: files{"f": {id: "id", pieces: 2}}, done: make(chan struct{})}
 		before := string(data)
 		b := newBox()
 		s.in.open([]hearer{{box: b}})

@@ -63,6 +63,7 @@ type events interface {
 	channelClosed()
 	control(message)
 	refused(protocol.ErrorType)
+	dropped(file string, receivers []hearer)
 	flowing(codec.Kind)
 	began(mid string)
 }

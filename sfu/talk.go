@@ -86,7 +86,7 @@ func (p *Plane) Say(to protocol.MemberID, line *protocol.ChatLine) {
 		p.log.Error("encoding a line of chat", "err", err)
 		return
 	}
-	if !m.lines.put(text) {
+	if _, err := m.lines.put(text, 0); err != nil {
 		p.log.Info("a line of chat is lost: the client takes none", "member", m.id)
 	}
 }

@@ -23,6 +23,7 @@ const (
 	ErrGone      ErrorType = "gone"
 	ErrMode      ErrorType = "mode"
 	ErrMedia     ErrorType = "media"
+	ErrMissed    ErrorType = "missed"
 	ErrClosing   ErrorType = "closing"
 	ErrInternal  ErrorType = "internal"
 )
@@ -66,6 +67,8 @@ func ErrorTypes() []ErrorKind {
 			"a mode was asked for that the room cannot be in, or something that needs the other mode; to a host, without `event`: the room could not change its mode, and why"},
 		{ErrMedia, Text{"Media could not be carried between you and the server", "您与服务器之间无法传输音视频"}, false,
 			"in SFU mode, a connector could not be connected, or failed twice, and was ended; a firewall may forbid media"},
+		{ErrMissed, Text{"A file did not reach a member, whose connection takes nothing", "有成员的连接没有接收，文件未能送达"}, false,
+			"to the sender and the receiver of a file that are existing clients: the receiver was dropped from it, as it took nothing; capable ones are told on the data channel (section 7)"},
 		{ErrClosing, Text{"The server is shutting down", "服务器正在关闭"}, false,
 			"the server takes no new members because it is being stopped"},
 		{ErrInternal, Text{"The server failed; it is not your fault", "服务器内部错误"}, false,

@@ -292,6 +292,15 @@ test('files go once to the server, come by member, and are limited', async (t) =
   assert.equal(await room.state.transfers[1].blob.text(), 'hey');
   say('fileCancel', 'S_cat', { id: 'f2' });
   assert.equal(transfers()[2], 'Cat cancelled');
+  // Who takes nothing is dropped from a file: the sender sees it, although the file is gone by then, and so does the receiver.
+  const { id } = room.state.transfers[0];
+  say('fileMissed', 'S_cat', { id, memberIds: ['S_ben'] });
+  assert.equal(room.state.transfers[0].missed, undefined, 'only the server says so');
+  say('fileMissed', undefined, { id, memberIds: ['S_ben', 'S_cat'] });
+  assert.deepEqual(room.state.transfers[0].missed, ['Ben', 'Cat']);
+  header('f3', 'S_ben');
+  say('fileCancel', 'S_ben', { id: 'f3', why: 'slow' });
+  assert.equal(transfers()[3], 'Ben slow');
   call.server.hear('role', { role: 'audience', by: 'S_ben' });
   assert.throws(() => room.sendFile(new File(['x'], 'b')), { type: 'forbidden' });
 });

@@ -107,7 +107,7 @@ export class Chat {
     const { type, data } = message;
     // The name is the one the server knows: a message can say anything.
     if (type === 'chat' && data?.type === 'text') this.heard({ ...data, memberId, username: this.hooks.name(memberId) ?? data.username });
-    else if (['chat', 'file', 'fileCancel'].includes(type)) this.#withFiles((files) => files.hear(memberId, message));
+    else if (['chat', 'file', 'fileCancel', 'fileMissed'].includes(type)) this.#withFiles((files) => files.hear(memberId, message));
   }
 
   /** Says what has waited for channels that are open now. */

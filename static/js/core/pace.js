@@ -4,14 +4,16 @@
 
 const LOW = 1 << 18; // bytes of a channel's buffer at which it is filled again
 const STALLED_MS = 30_000; // without progress: that receiver is given up
+const DEAF_MS = 3000; // the same, while others wait for it
 
 /**
- * Waits until no channel holds more than so many bytes. Who does not get on is taken off the list.
+ * Waits until no channel holds more than so many bytes. A receiver that does not get on is taken off the list and told of.
  * @param {Map<string, Connector>} targets
  * @param {Set<string>} to
  * @param {number} most
+ * @param {(memberId: string) => void} dropped
  */
-export async function drained(targets, to, most) {
+export async function drained(targets, to, most, dropped) {
   await Promise.all([...to].map(async (memberId) => {
     const connector = targets.get(memberId);
     let before = Infinity;
@@ -20,7 +22,10 @@ export async function drained(targets, to, most) {
       const held = connector.channel?.bufferedAmount ?? 0;
       if (held <= most) return;
       if (held < before) [before, since] = [held, Date.now()];
-      if (Date.now() - since > STALLED_MS) break;
+      if (Date.now() - since > (to.size > 1 ? DEAF_MS : STALLED_MS)) {
+        dropped(memberId);
+        break;
+      }
       await lower(/** @type {RTCDataChannel} */ (connector.channel), Math.min(most, LOW));
     }
     to.delete(memberId);

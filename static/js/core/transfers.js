@@ -64,7 +64,8 @@ export class Transfers {
   hear(memberId, { type, data }) {
     if (type === 'chat') this.#header(memberId, data);
     else if (type === 'file') this.#piece(memberId, data);
-    else this.#cancelled(memberId, data?.id);
+    else if (type === 'fileCancel') this.#cancelled(memberId, data?.id, data?.why === 'slow');
+    else if (memberId === SERVER && Array.isArray(data?.memberIds)) this.#missed(data.id, data.memberIds);
   }
 
   /** Members who are gone send nothing more. @param {(memberId: string) => boolean} here */
@@ -91,7 +92,7 @@ export class Transfers {
    * @param {Partial<Transfer>} change
    */
   #update(id, change) {
-    const over = ['done', 'failed', 'cancelled'];
+    const over = ['done', 'failed', 'cancelled', 'slow'];
     this.list = this.list.map((one) => (one.id === id && !over.includes(one.state) ? { ...one, ...change } : one));
     // Progress is shown now and then; the last word at once.
     if (change.state || performance.now() - this.#toldAt > TOLD_MS) {
@@ -152,27 +153,40 @@ export class Transfers {
    * The other side cancelled: its own file, or that it gets ours.
    * @param {string} memberId
    * @param {string} id
+   * @param {boolean} slow it did so because we take nothing
    */
-  #cancelled(memberId, id) {
+  #cancelled(memberId, id, slow) {
     if (this.#arriving.get(id)?.from === memberId) {
       this.#arriving.delete(id);
-      this.#update(id, { state: 'cancelled' });
+      this.#update(id, { state: slow ? 'slow' : 'cancelled' });
     }
     this.#leaving.get(id)?.to.delete(memberId);
+  }
+
+  /**
+   * These take nothing and do not get a file of ours, which may be over for us by now.
+   * @param {string} id
+   * @param {readonly string[]} memberIds
+   */
+  #missed(id, memberIds) {
+    const names = memberIds.map((memberId) => this.hooks.name(memberId) ?? '?');
+    this.list = this.list.map((one) => (one.id === id && one.self ? { ...one, missed: [...one.missed ?? [], ...names] } : one));
+    this.chat.show();
   }
 
   /**
    * Existing clients would take the message for something else.
    * @param {string} memberId
    * @param {string} id
+   * @param {'slow'} [why]
    */
-  #tellCancel(memberId, id) {
-    if (this.hooks.capable(memberId)) this.hooks.to(memberId)?.send(JSON.stringify({ type: 'fileCancel', data: { id } }));
+  #tellCancel(memberId, id, why) {
+    if (this.hooks.capable(memberId)) this.hooks.to(memberId)?.send(JSON.stringify({ type: 'fileCancel', data: { id, why } }));
   }
 
   /**
    * Sends a file to all who can be reached now. Each piece is read and packed once, and the slowest sets the pace: so
-   * there is one piece in memory, and what waits in the channels.
+   * there is one piece in memory, and what waits in the channels. A receiver that takes nothing is dropped.
    * @param {string} id
    */
   async #send(id) {
@@ -192,16 +206,21 @@ export class Transfers {
       const packed = JSON.stringify(message);
       for (const memberId of to) if (!targets.get(memberId)?.send(packed)) to.delete(memberId);
     };
+    const dropped = (/** @type {string} */ memberId) => {
+      if (sfu) return; // then it is the server that takes nothing
+      this.#tellCancel(memberId, id, 'slow');
+      this.#missed(id, [memberId]);
+    };
     give(chatFile({ id, username: this.hooks.username(), at: new Date(), name: file.name, size: file.size, mime: file.type, pieces }));
     for (let index = 0; index < pieces && to.size > 0 && !out.cancelled; index++) {
       const message = await encodePiece(id, index, file.slice(index * bytes, (index + 1) * bytes), file.type);
-      await drained(targets, to, HIGH);
+      await drained(targets, to, HIGH, dropped);
       if (out.cancelled) return;
       give(message);
       const held = Math.max(0, ...[...to].map((memberId) => targets.get(memberId)?.channel?.bufferedAmount ?? 0));
       this.#update(id, { done: Math.max(0, Math.min(file.size, (index + 1) * bytes) - Math.round(held * 0.75)) });
     }
-    await drained(targets, to, 0);
+    await drained(targets, to, 0, dropped);
     // With nobody there it has been sent to everybody.
     if (to.size > 0 || (targets.size === 0 && !sfu)) this.#update(id, { state: 'done', done: file.size, blob: file });
     else this.#update(id, { state: 'failed' });

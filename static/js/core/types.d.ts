@@ -95,7 +95,9 @@ export interface Transfer {
   /** size in bytes; null when the sender did not say. */
   readonly file: { readonly name: string; readonly size: number | null; readonly type: string };
   readonly done: number;
-  readonly state: 'queued' | 'active' | 'done' | 'failed' | 'cancelled';
+  readonly state: 'queued' | 'active' | 'done' | 'failed' | 'cancelled' | 'slow';
+  /** Names of those who take nothing, and do not get it. */
+  readonly missed?: readonly string[];
   readonly url?: string;
   readonly blob?: Blob;
 }

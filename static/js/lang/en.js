@@ -192,6 +192,8 @@ export default {
   'file.receiving': 'Receiving, {done} of {size}',
   'file.receivingUnknown': 'Receiving, {done}',
   'file.cancelled': 'Cancelled',
+  'file.missed': 'not received by {names}',
+  'file.slow': 'Not complete, your connection took nothing',
   'file.failed': 'Not complete, connection lost',
   'file.cancel': 'Cancel {file}',
   'file.download': 'Download {file}',

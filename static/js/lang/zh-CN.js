@@ -192,6 +192,8 @@ export default {
   'file.receiving': '正在接收，{done} / {size}',
   'file.receivingUnknown': '正在接收，{done}',
   'file.cancelled': '已取消',
+  'file.missed': '{names} 未收到',
+  'file.slow': '未完成：您的连接没有接收',
   'file.failed': '未完成：连接中断',
   'file.cancel': '取消 {file}',
   'file.download': '下载 {file}',

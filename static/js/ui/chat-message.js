@@ -8,6 +8,7 @@ import { linkPieces } from './links.js';
 
 /** Types that browsers draw and that cannot carry a script into the page when shown by <img>. */
 const PICTURES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif'];
+const BROKEN = ['failed', 'cancelled', 'slow'];
 /** Messages of one person within this time stand together. */
 const TOGETHER_MS = 3 * 60_000;
 
@@ -71,15 +72,21 @@ export function showTransfer(card, transfer) {
   if (file.size) progress.value = Math.min(1, done / file.size);
   else progress.removeAttribute('value');
   /** @type {HTMLElement} */ (card.querySelector('[data-testid="file-cancel"]')).hidden = !moving;
-  card.classList.toggle('broken', state === 'failed' || state === 'cancelled');
+  card.classList.toggle('broken', BROKEN.includes(state));
   if (state === 'done' && !card.querySelector('.file-download')) offer(card, transfer, self);
 }
 
 /** @param {Transfer} transfer */
-function stateText({ file, state, done, direction }) {
+function stateText(transfer) {
+  const words = progressText(transfer);
+  return transfer.missed ? `${words} · ${t('file.missed', { names: transfer.missed.join(', ') })}` : words;
+}
+
+/** @param {Transfer} transfer */
+function progressText({ file, state, done, direction }) {
   const whole = file.size === null ? null : size(file.size);
   if (state === 'queued') return t('file.queued');
-  if (state === 'cancelled' || state === 'failed') return t(`file.${state}`);
+  if (state === 'cancelled' || state === 'failed' || state === 'slow') return t(`file.${state}`);
   if (state === 'done') return whole ?? size(done);
   if (direction === 'out') return t('file.sending', { done: size(done), size: whole ?? '' });
   return whole === null ? t('file.receivingUnknown', { done: size(done) }) : t('file.receiving', { done: size(done), size: whole });

@@ -1,0 +1,128 @@
+package sfu
+
+import (
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"lectern/sfu/transport"
+	"lectern/signaling/media"
+	"lectern/signaling/protocol"
+)
+
+// droppedEvents writes down who is dropped from which file.
+type droppedEvents struct {
+	deafEvents
+	list []string
+}
+
+func (e *droppedEvents) dropped(file string, receivers []hearer) {
+	for _, h := range receivers {
+		e.list = append(e.list, file+" "+string(h.id))
+	}
+}
+
+// TestDeafReceiversHoldNobodyBack sends files to three, of whom two take
+// nothing: they are dropped from the first file after sharedPatience and from the
+// next at once, and the third gets all.
+func TestDeafReceiversHoldNobodyBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &droppedEvents{}
+		deaf, old, live := newBox(), newBox(), newBox()
+		s := &session{events: e, server: &Server{}, done: make(chan struct{}), sending: files{}, in: &outlet{}}
+		s.in.open([]hearer{{deaf, "deaf", "a"}, {old, "old", ""}, {live, "live", "a"}})
+		got := 0
+		live.take(t, func() {
+			for live.pop(t) != nil {
+				got++
+			}
+		})
+		send := func(name string) time.Duration {
+			start := time.Now()
+			s.Message([]byte(header(name, 100)), true)
+			for i := range 100 {
+				s.Message([]byte(piece(name, i)), true)
+			}
+			return time.Since(start)
+		}
+		if took := send("first"); took != sharedPatience {
+			t.Errorf("the first file took %v, want %v for both together", took, sharedPatience)
+		}
+		if took := send("second"); took != 0 {
+			t.Errorf("the second file took %v, want nothing", took)
+		}
+		if want := 2 * 101; got != want {
+			t.Errorf("the one that takes got %d messages, want %d", got, want)
+		}
+		want := []string{"first deaf", "first old", "second deaf", "second old"}
+		if slices.Sort(e.list); !slices.Equal(e.list, want) {
+			t.Errorf("dropped: %v, want %v", e.list, want)
+		}
+		if deaf.bytes > boxLimit || old.bytes > boxLimit {
+			t.Errorf("%d and %d bytes wait, want at most %d", deaf.bytes, old.bytes, boxLimit)
+		}
+		e.list = nil
+		for deaf.pop(nil) != nil { // it takes again
+		}
+		s.Message([]byte(header("third", 1)), true)
+		s.Message([]byte(piece("third", 0)), true)
+		if !strings.Contains(string(deaf.pop(nil)), "third") || slices.Contains(e.list, "third deaf") {
+			t.Errorf("one that takes again does not get the next file; dropped: %v", e.list)
+		}
+	})
+}
+
+// saidLink remembers what is said on the channel.
+type saidLink struct {
+	idleLink
+	said []string
+}
+
+func (l *saidLink) Send(text []byte) { l.said = append(l.said, string(text)) }
+
+// TestDroppedIsTold has a receiver that was dropped from a file told of it, and
+// the sender, each in the words its client knows.
+func TestDroppedIsTold(t *testing.T) {
+	links := map[*connector]*saidLink{}
+	p := newPlane(slog.New(slog.DiscardHandler), identity{strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
+		func(e events, _ *outlet, _ []*box) link {
+			l := &saidLink{}
+			links[e.(*connector)] = l
+			e.opened(transport.Local{Ufrag: "ufrag", Password: "passwordpasswordpassword"}, nil)
+			return l
+		})
+	for _, id := range []protocol.MemberID{"new", "capable", "old"} {
+		p.Attach(id, media.Profile{Stage: true, Downlink: id != "old", Events: id != "old"})
+	}
+	p.Drain()
+	told := func(c *connector) (list []protocol.MemberID) {
+		from := c.member
+		c.dropped("f", []hearer{p.members["capable"].hears(from), p.members["old"].hears(from)})
+		for _, e := range p.Drain() {
+			if e.Err != nil && e.Err.Type == protocol.ErrMissed {
+				list = append(list, e.To)
+			}
+		}
+		return list
+	}
+	up := p.members["new"].user.uplink
+	if got := told(up); !slices.Equal(got, []protocol.MemberID{"old"}) {
+		t.Errorf("errors went to %v, want to the old client", got)
+	}
+	if want := []string{`{"type":"fileMissed","data":{"id":"f","memberIds":["capable","old"]}}`}; !slices.Equal(links[up].said, want) {
+		t.Errorf("the sender is told %q, want %q", links[up].said, want)
+	}
+	if got, want := string(p.members["capable"].inbox.pop(nil)), `{"data":{"id":"f","why":"slow"},"memberId":"new","type":"fileCancel"}`; got != want {
+		t.Errorf("the receiver is told %s, want %s", got, want)
+	}
+	old := p.members["old"].connectors[0]
+	if got := told(old); !slices.Equal(got, []protocol.MemberID{"old", "old"}) || len(links[old].said) > 0 {
+		t.Errorf("an old sender is told %v, %q", got, links[old].said)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+}
