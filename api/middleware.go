@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"time"
 
-	"lectern/fault"
+	"lectern/signaling/fault"
 )
 
 // requestIDHeader carries the id of a request, in and out.

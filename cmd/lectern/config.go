@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"lectern/door"
+	"lectern/api/door"
 	"lectern/signaling/conn"
 	"lectern/signaling/protocol"
 )

@@ -16,7 +16,7 @@ import (
 
 	"lectern/api"
 	"lectern/api/admin"
-	"lectern/door"
+	"lectern/api/door"
 	"lectern/sfu"
 	"lectern/signaling/conn"
 	"lectern/signaling/room"

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"lectern/door"
+	"lectern/api/door"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"lectern/door"
+	"lectern/api/door"
 )
 
 // noopEvery is how often waiting polls are released during an upgrade: a poll

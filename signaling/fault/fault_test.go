@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"lectern/fault"
+	"lectern/signaling/fault"
 )
 
 func boom() { panic("boom") }
