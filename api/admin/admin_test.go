@@ -94,9 +94,9 @@ func ask(t *testing.T, h http.Handler, method, path, body string, header ...stri
 func TestRequestsReachTheHub(t *testing.T) {
 	long := strings.Repeat("é", 64)
 	cases := []struct{ method, path, body, did string }{
-		{"POST", "/api/rooms", `{"name":"lecture"}`, `create "lecture" {Mode: Stage:0 MaxMembers:0 HostToken:false}`},
-		{"POST", "/api/rooms/", ` {"name":" lecture ","mode":"auto","stage":1,"maxMembers":100000,"hostToken":true} `, `create "lecture" {Mode:auto Stage:1 MaxMembers:100000 HostToken:true}`},
-		{"POST", "/api/rooms", `{"name":"e\u0301"}`, `create "é" {Mode: Stage:0 MaxMembers:0 HostToken:false}`},
+		{"POST", "/api/rooms", `{"name":"lecture"}`, `create "lecture" {Mode: Stage:0 MaxMembers:0 HostToken:false StageToken:false}`},
+		{"POST", "/api/rooms/", ` {"name":" lecture ","mode":"auto","stage":1,"maxMembers":100000,"hostToken":true,"stageToken":true} `, `create "lecture" {Mode:auto Stage:1 MaxMembers:100000 HostToken:true StageToken:true}`},
+		{"POST", "/api/rooms", `{"name":"e\u0301"}`, `create "é" {Mode: Stage:0 MaxMembers:0 HostToken:false StageToken:false}`},
 		{"PATCH", "/api/rooms/r", `{"mode":"p2p"}`, `mode "r" p2p`},
 		{"PATCH", "/api/rooms/a%2Fb%20c%3F", `{"mode":"sfu"}`, `mode "a/b c?" sfu`},
 		{"DELETE", "/api/rooms/50%25", "", `close "50%"`},
@@ -125,7 +125,7 @@ func TestRequestsReachTheHub(t *testing.T) {
 
 func TestAnswers(t *testing.T) {
 	const (
-		rules  = `"policy":{"mode":"auto","stage":16,"maxMembers":1000,"hostToken":false}`
+		rules  = `"policy":{"mode":"auto","stage":16,"maxMembers":1000,"hostToken":false,"stageToken":false}`
 		fields = `"mode":"sfu",` + rules + `,"created":"2026-01-02T02:04:05.000000678Z","locked":true,"count":2,"audience":1`
 		ann    = `{"memberId":"S_ann","username":"ann","role":"host","joined":"2026-01-02T02:04:05.000000678Z","away":false,"capable":true,"audio":true,"video":true,"screen":true,"hand":false}`
 		bob    = `{"memberId":"S_bob","username":"bob","role":"audience","joined":"2026-01-02T02:04:05.000000678Z","away":true,"capable":false,"audio":null,"video":null,"screen":false,"hand":true}`

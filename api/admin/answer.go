@@ -182,6 +182,7 @@ type policyAnswer struct {
 	Stage      int    `json:"stage"`
 	MaxMembers int    `json:"maxMembers"`
 	HostToken  bool   `json:"hostToken"`
+	StageToken bool   `json:"stageToken"`
 }
 
 // memberAnswer is a member as it is sent. Audio and Video are null while it has

@@ -59,6 +59,7 @@ func decodeRoom(b *body) (name string, p room.Policy, err error) {
 	p.Stage = b.integer("stage", 0, 1, maxStage)
 	p.MaxMembers = b.integer("maxMembers", 0, 1, maxMembers)
 	p.HostToken = b.boolean("hostToken")
+	p.StageToken = b.boolean("stageToken")
 	return name, p, b.end()
 }
 

@@ -133,7 +133,7 @@ func TestRoomsAreRunOverHTTP(t *testing.T) {
 	o.want(404, "GET", room, "", `"gone"`)
 	o.want(201, "POST", "/api/rooms", `{"name":"lesson 1/2","stage":1,"maxMembers":3}`, `"name":"lesson 1/2"`, `"mode":"sfu"`)
 	o.want(409, "POST", "/api/rooms", `{"name":"lesson 1/2"}`, `"repeat"`)
-	o.want(200, "GET", "/api/rooms", "", `"count":0`, `"policy":{"hostToken":false,"maxMembers":3,"mode":"sfu","stage":1}`)
+	o.want(200, "GET", "/api/rooms", "", `"count":0`, `"policy":{"hostToken":false,"maxMembers":3,"mode":"sfu","stage":1,"stageToken":false}`)
 
 	ann, role := join(t, p, "lesson 1/2", "ann", "")
 	if role != "host" {

@@ -22,51 +22,56 @@ import (
 // Config is everything that can be set. settings() says what each field means
 // and what it may be; Validate holds it to that.
 type Config struct {
-	Listen         string
-	Mode           string
-	P2PMax         int
-	P2PReturn      time.Duration
-	Stage          int
-	MaxMembers     int
-	MaxFile        int // MB
-	AdminToken     secret
-	Grace          time.Duration
-	PingInterval   time.Duration
-	PingTimeout    time.Duration
-	Origins        []string
-	TrustedProxies []string
-	ICEServers     []string
-	RTCPort        int
-	RTCBatching    string
-	RTCSockets     int
-	RTCIPs         []string
-	TLS            string
-	TLSCert        string
-	TLSKey         string
-	StateDir       string
-	LogLevel       string
-	LogFormat      string
+	Listen          string
+	Mode            string
+	P2PMax          int
+	P2PReturn       time.Duration
+	Stage           int
+	MaxMembers      int
+	MaxFile         int // MB
+	AdminToken      secret
+	Grace           time.Duration
+	Remember        time.Duration
+	StageToken      bool
+	JoinsPerAddress int
+	PingInterval    time.Duration
+	PingTimeout     time.Duration
+	Origins         []string
+	TrustedProxies  []string
+	ICEServers      []string
+	RTCPort         int
+	RTCBatching     string
+	RTCSockets      int
+	RTCIPs          []string
+	TLS             string
+	TLSCert         string
+	TLSKey          string
+	StateDir        string
+	LogLevel        string
+	LogFormat       string
 }
 
 // Default is the configuration of a server started with no settings at all.
 func Default() Config {
 	return Config{
-		Listen:         ":3000",
-		Mode:           "auto",
-		P2PMax:         4,
-		P2PReturn:      2 * time.Minute,
-		Stage:          16,
-		MaxMembers:     2000,
-		MaxFile:        100,
-		Grace:          15 * time.Second,
-		RTCPort:        7882,
-		RTCBatching:    "auto",
-		PingInterval:   25 * time.Second,
-		PingTimeout:    20 * time.Second,
-		TrustedProxies: []string{"127.0.0.0/8", "::1"},
-		TLS:            "off",
-		LogLevel:       "info",
-		LogFormat:      "text",
+		Listen:          ":3000",
+		Mode:            "auto",
+		P2PMax:          4,
+		P2PReturn:       2 * time.Minute,
+		Stage:           16,
+		MaxMembers:      2000,
+		MaxFile:         100,
+		Grace:           15 * time.Second,
+		Remember:        15 * time.Minute,
+		JoinsPerAddress: 128,
+		RTCPort:         7882,
+		RTCBatching:     "auto",
+		PingInterval:    25 * time.Second,
+		PingTimeout:     20 * time.Second,
+		TrustedProxies:  []string{"127.0.0.0/8", "::1"},
+		TLS:             "off",
+		LogLevel:        "info",
+		LogFormat:       "text",
 	}
 }
 
@@ -157,6 +162,7 @@ func (c Config) validateNumbers() error {
 	}
 	for _, s := range []span{
 		{"grace", c.Grace, 0, time.Hour},
+		{"remember", c.Remember, 0, 24 * time.Hour},
 		{"ping-interval", c.PingInterval, 100 * time.Millisecond, 10 * time.Minute},
 		{"ping-timeout", c.PingTimeout, 100 * time.Millisecond, 10 * time.Minute},
 	} {
@@ -183,6 +189,12 @@ func (c Config) validateNumbers() error {
 	}
 	if c.MaxMembers < 0 || c.MaxMembers > 100_000 {
 		return bad("max-members", "%d is out of range: it is 1 to 100000, or 0 for no limit", c.MaxMembers)
+	}
+	if c.JoinsPerAddress < 0 || c.JoinsPerAddress > 100_000 {
+		return bad("joins-per-address", "%d is out of range: it is 1 to 100000, or 0 for no limit", c.JoinsPerAddress)
+	}
+	if c.StageToken && c.AdminToken == "" {
+		return bad("stage-token", "no tokens can be made without admin-token")
 	}
 	if c.RTCPort < 0 || c.RTCPort > 65535 {
 		return bad("rtc-port", "%d is not a port: it is 1 to 65535, or 0 for any free one", c.RTCPort)

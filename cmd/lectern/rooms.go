@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"syscall"
+	"time"
 
 	"lectern/sfu"
 	"lectern/sfu/egress"
@@ -60,6 +61,11 @@ func rtcError(port int, err error) error {
 	return err
 }
 
+// settle is how long a member without media must have been in a room to keep
+// its place when its connection drops. A shorter stay is a program's, not a
+// person's.
+const settle = 10 * time.Second
+
 // roomSettings are those of all rooms.
 func (s *server) roomSettings() (room.Settings, error) {
 	key, err := tokenKey(s.cfg.AdminToken)
@@ -67,14 +73,19 @@ func (s *server) roomSettings() (room.Settings, error) {
 		return room.Settings{}, err
 	}
 	return room.Settings{
-		Grace:        s.cfg.Grace,
-		Policy:       room.Policy{Mode: s.cfg.Mode, Stage: s.cfg.Stage, MaxMembers: s.cfg.MaxMembers},
-		MaxFileBytes: s.cfg.maxFileBytes(),
-		TokenKey:     key,
-		ICEServers:   s.cfg.iceServers(),
-		Version:      buildVersion(),
-		NewPlane:     s.newPlane,
-		NewToken:     rand.Text,
+		Grace: s.cfg.Grace,
+		Policy: room.Policy{
+			Mode: s.cfg.Mode, Stage: s.cfg.Stage, MaxMembers: s.cfg.MaxMembers, StageToken: s.cfg.StageToken,
+		},
+		Settle:          settle,
+		Remember:        s.cfg.Remember,
+		JoinsPerAddress: s.cfg.JoinsPerAddress,
+		MaxFileBytes:    s.cfg.maxFileBytes(),
+		TokenKey:        key,
+		ICEServers:      s.cfg.iceServers(),
+		Version:         buildVersion(),
+		NewPlane:        s.newPlane,
+		NewToken:        rand.Text,
 	}, nil
 }
 

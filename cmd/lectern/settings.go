@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -51,6 +50,9 @@ func settings() []setting {
 			func(c *Config) *time.Duration { return &c.P2PReturn }),
 		integer("stage", "The most members on stage in a room of mode=auto or sfu, 1 to 64; who comes when it is full listens.",
 			func(c *Config) *int { return &c.Stage }),
+		boolean("stage-token", "Whether members need a token for host or presenter to come on stage by themselves; without one they listen, and "+
+			"a room of mode=p2p refuses them. Tokens are made over HTTP, so this needs admin-token.",
+			func(c *Config) *bool { return &c.StageToken }),
 		integer("max-members", "The most members in one room, stage and audience; 0 means no limit.",
 			func(c *Config) *int { return &c.MaxMembers }),
 		integer("max-file", "The largest file that the server passes on in chat, in MB of 1048576 bytes. Files between the clients have no limit.",
@@ -60,6 +62,12 @@ func settings() []setting {
 			func(c *Config) *secret { return &c.AdminToken }),
 		duration("grace", "How long a member whose connection dropped keeps its place.",
 			func(c *Config) *time.Duration { return &c.Grace }),
+		duration("remember", "How long the server remembers a member that is gone, while others are in the room: one that was host is host "+
+			"again when it comes back, and one that was in when the room was locked gets in. 0 means not at all.",
+			func(c *Config) *time.Duration { return &c.Remember }),
+		integer("joins-per-address", "The most members that join one room from one address at once, as behind the router of a school; an eighth "+
+			"of it more may join every second. 0 means no limit.",
+			func(c *Config) *int { return &c.JoinsPerAddress }),
 		duration("ping-interval", "Time between two heartbeats of a connection.",
 			func(c *Config) *time.Duration { return &c.PingInterval }),
 		duration("ping-timeout", "How long a client may take to answer a heartbeat.",
@@ -100,90 +108,6 @@ func settings() []setting {
 			func(c *Config) *string { return &c.LogLevel }),
 		text("log-format", "text|json", "How it is logged.",
 			func(c *Config) *string { return &c.LogFormat }),
-	}
-}
-
-func single(values []string) (string, error) {
-	if len(values) != 1 {
-		return "", fmt.Errorf("it is given %d times and can be set once", len(values))
-	}
-	return values[0], nil
-}
-
-func text(name, arg, help string, at func(*Config) *string) setting {
-	return setting{name: name, arg: arg, help: help,
-		set: func(c *Config, values []string) (err error) {
-			*at(c), err = single(values)
-			return err
-		},
-		get: func(c Config) string { return *at(&c) },
-	}
-}
-
-func hidden(name, arg, help string, at func(*Config) *secret) setting {
-	return setting{name: name, arg: arg, help: help,
-		set: func(c *Config, values []string) error {
-			v, err := single(values)
-			*at(c) = secret(v)
-			return err
-		},
-		get: func(c Config) string { return at(&c).String() },
-	}
-}
-
-func duration(name, help string, at func(*Config) *time.Duration) setting {
-	return setting{name: name, arg: "DURATION", help: help,
-		set: func(c *Config, values []string) error {
-			v, err := single(values)
-			if err != nil {
-				return err
-			}
-			if *at(c), err = time.ParseDuration(v); err != nil {
-				return fmt.Errorf("%q is not a duration: write 15s, 500ms or 2m", v)
-			}
-			return nil
-		},
-		get: func(c Config) string {
-			s := at(&c).String()
-			if strings.HasSuffix(s, "m0s") {
-				s = strings.TrimSuffix(s, "0s")
-			}
-			return s
-		},
-	}
-}
-
-func integer(name, help string, at func(*Config) *int) setting {
-	return setting{name: name, arg: "N", help: help,
-		set: func(c *Config, values []string) error {
-			v, err := single(values)
-			if err != nil {
-				return err
-			}
-			if *at(c), err = strconv.Atoi(v); err != nil {
-				return fmt.Errorf("%q is not a whole number", v)
-			}
-			return nil
-		},
-		get: func(c Config) string { return strconv.Itoa(*at(&c)) },
-	}
-}
-
-func list(name, arg, help string, at func(*Config) *[]string) setting {
-	return setting{name: name, arg: arg, help: help, list: true,
-		set: func(c *Config, values []string) error {
-			var all []string
-			for _, v := range values {
-				for part := range strings.SplitSeq(v, ",") {
-					if part = strings.TrimSpace(part); part != "" {
-						all = append(all, part)
-					}
-				}
-			}
-			*at(c) = all
-			return nil
-		},
-		get: func(c Config) string { return strings.Join(*at(&c), ",") },
 	}
 }
 

@@ -16,6 +16,9 @@ const (
 	EventReport   = "report"
 	EventAudience = "audience"
 	EventHands    = "hands"
+	EventAway     = "away"
+	EventAdmit    = "admit"
+	EventRemoved  = "removed"
 )
 
 // ServerMember is whom capable clients address on the connectors they have
@@ -42,6 +45,13 @@ type SetRole struct {
 
 // Remove puts a member out of the room. Only a host may.
 type Remove struct{ Member MemberID }
+
+// Admit lets a member in again that was put out. Only a host may.
+type Admit struct{ Member MemberID }
+
+// Away says that the client's page goes and may be back at once, as when it is
+// loaded again. Its connectors end with it.
+type Away struct{}
 
 // Mute asks a member's client to stop sending its microphone or camera. Only a
 // host may.
@@ -97,6 +107,12 @@ func (*SetRole) Event() string { return EventRole }
 
 // Event names the message on the wire.
 func (*Remove) Event() string { return EventRemove }
+
+// Event names the message on the wire.
+func (*Admit) Event() string { return EventAdmit }
+
+// Event names the message on the wire.
+func (*Away) Event() string { return EventAway }
 
 // Event names the message on the wire.
 func (*Mute) Event() string { return EventMute }
@@ -181,6 +197,21 @@ type Hands struct {
 	Hands []Hand `json:"hands"`
 	Count int    `json:"count"`
 }
+
+// RemovedMember is one that was put out of the room and stays out.
+type RemovedMember struct {
+	ID   MemberID `json:"memberId"`
+	Name string   `json:"username"`
+	At   int64    `json:"at"` // milliseconds since 1970, by the server's clock
+}
+
+// RemovedList tells the hosts of those who stay out, the last one first.
+type RemovedList struct {
+	Removed []RemovedMember `json:"removed"`
+}
+
+// EventName names the message on the wire.
+func (*RemovedList) EventName() string { return EventRemoved }
 
 // EventName names the message on the wire.
 func (*RoleChanged) EventName() string { return EventRole }

@@ -42,7 +42,12 @@ func (i *Identity) Downlink() bool {
 }
 
 // Join enters a room, creating it.
-type Join struct{ Identity }
+type Join struct {
+	Identity
+	// ResumeToken is from an earlier joined, and proves who the client was;
+	// empty if it was nobody.
+	ResumeToken string
+}
 
 // Reconnect is sent on every new socket by a client that believes it is in a
 // room.

@@ -9,8 +9,11 @@ import (
 
 // decodeCapable reads the events of capable clients.
 func decodeCapable(event string, data []byte) (Message, *Error) {
-	if event == EventAudience {
+	switch event {
+	case EventAudience:
 		return &AskAudience{}, nil
+	case EventAway:
+		return &Away{}, nil
 	}
 	f := object("data", data)
 	var m Message
@@ -19,6 +22,8 @@ func decodeCapable(event string, data []byte) (Message, *Error) {
 		m = &SetRole{Member: MemberID(f.optionalID("memberId")), Role: f.role("role")}
 	case EventRemove:
 		m = &Remove{Member: MemberID(f.id("memberId"))}
+	case EventAdmit:
+		m = &Admit{Member: MemberID(f.id("memberId"))}
 	case EventMute:
 		m = &Mute{Member: MemberID(f.id("memberId")), Kind: f.word("kind", "audio", "video")}
 	case EventLock:

@@ -33,7 +33,7 @@ func (f *fields) capabilities() []string {
 
 func decodeJoin(data []byte) (Message, *Error) {
 	f := object("data", data)
-	m := &Join{Identity: decodeIdentity(f)}
+	m := &Join{Identity: decodeIdentity(f), ResumeToken: f.token("resumeToken")}
 	return m, f.err
 }
 

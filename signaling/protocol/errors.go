@@ -18,6 +18,7 @@ const (
 	ErrForbidden ErrorType = "forbidden"
 	ErrStageFull ErrorType = "stage-full"
 	ErrLocked    ErrorType = "locked"
+	ErrRemoved   ErrorType = "removed"
 	ErrTooLarge  ErrorType = "too-large"
 	ErrRate      ErrorType = "rate"
 	ErrGone      ErrorType = "gone"
@@ -57,6 +58,8 @@ func ErrorTypes() []ErrorKind {
 			"as many members are on stage as may be"},
 		{ErrLocked, Text{"The room is locked", "房间已锁定"}, false,
 			"the host lets nobody else in"},
+		{ErrRemoved, Text{"You were removed from this room; its host can let you in again", "您已被移出此房间，主持人可以重新允许您进入"}, false,
+			"a host removed this user, and can let it in again"},
 		{ErrTooLarge, Text{"The message is too large", "消息过大"}, true,
 			"a frame is over the transport's limit, which ends the connection, or a file over the room's, which does not"},
 		{ErrRate, Text{"Too many messages in a short time", "消息过于频繁"}, false,

@@ -110,7 +110,7 @@ func TestAudienceIsSilent(t *testing.T) {
 			t.Errorf("newcomer %d was sent %d events, want its joined", i, n)
 		}
 	}
-	if err := h.room.Check(); err != nil {
+	if err := h.room.Check(h.now); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"lectern/signaling/protocol"
 )
 
 // Check reports a broken invariant of the room; tests call it after every
 // step. It is for the room's owner.
-func (r *Room) Check() error {
+func (r *Room) Check(now time.Time) error {
 	if len(r.order) != len(r.byID) || len(r.order) != len(r.byName) {
 		return fmt.Errorf("room: %d members, %d ids, %d names", len(r.order), len(r.byID), len(r.byName))
 	}
@@ -26,6 +27,12 @@ func (r *Room) Check() error {
 		return err
 	}
 	if err := r.checkStage(); err != nil {
+		return err
+	}
+	if err := r.checkHost(now); err != nil {
+		return err
+	}
+	if err := r.checkSeats(); err != nil {
 		return err
 	}
 	return r.checkRest()
@@ -59,7 +66,6 @@ func (r *Room) checkSockets() error {
 
 func (r *Room) checkStage() error {
 	var stage []*member
-	hosts := 0
 	for _, m := range r.order {
 		if !m.role.OnStage() {
 			if m.role != protocol.RoleAudience || !r.policy.audience() {
@@ -68,9 +74,6 @@ func (r *Room) checkStage() error {
 			continue
 		}
 		stage = append(stage, m)
-		if m.role == protocol.RoleHost {
-			hosts++
-		}
 	}
 	if !slices.Equal(stage, r.stage) {
 		return fmt.Errorf("room: %d are on stage, %d are listed", len(stage), len(r.stage))
@@ -78,11 +81,60 @@ func (r *Room) checkStage() error {
 	if r.policy.audience() && len(stage) > r.policy.Stage+r.over {
 		return fmt.Errorf("room: %d are on stage", len(stage))
 	}
-	if hosts == 0 && len(stage) > 0 && !r.policy.HostToken {
-		return errors.New("room: nobody on stage is host")
+	return nil
+}
+
+// checkHost holds that there is one host at most, and one that can act where
+// any member on stage can.
+func (r *Room) checkHost(now time.Time) error {
+	awaited := r.awaitsHost(now)
+	for _, m := range r.order {
+		if (m.role == protocol.RoleHost) != (m == r.host) {
+			return fmt.Errorf("room: member %s has the role %s, the host is another", m.id, m.role)
+		}
+		if m == r.host || !m.role.OnStage() || !m.capable || m.socket == "" || r.policy.HostToken && m.claim == 0 {
+			continue
+		}
+		switch h := r.host; {
+		case h == nil:
+			return fmt.Errorf("room: there is no host, and %s could be", m.id)
+		case !h.capable || h.socket == "" && !now.Before(h.dropped.Add(hostPatience)):
+			return fmt.Errorf("room: %s is host and cannot act, %s could", h.id, m.id)
+		case h.socket != "" && m.claim != 0 && (h.claim == 0 || m.claim < h.claim):
+			return fmt.Errorf("room: %s is host, %s was before", h.id, m.id)
+		}
 	}
-	if r.locked && hosts == 0 {
-		return errors.New("room: it is locked and nobody can unlock it")
+	switch {
+	case r.host == nil && len(r.stage) > 0 && !r.policy.HostToken:
+		return errors.New("room: no member on stage is host")
+	case r.locked && r.host == nil && !awaited:
+		return errors.New("room: it is locked and no member can unlock it")
+	}
+	return nil
+}
+
+// checkSeats holds that what is kept of former members is bounded, and that
+// members are found by what they prove.
+func (r *Room) checkSeats() error {
+	if len(r.seats) > maxSeats || len(r.removed) > maxRemoved {
+		return fmt.Errorf("room: %d former members are remembered, %d removed", len(r.seats), len(r.removed))
+	}
+	if !slices.IsSortedFunc(r.seats, func(a, b *seat) int { return a.until.Compare(b.until) }) {
+		return errors.New("room: the seats are out of order")
+	}
+	for p, m := range r.proofs {
+		if r.byID[m.id] != m || m.proof() != p {
+			return fmt.Errorf("room: %s is found by a proof that is not its own", m.id)
+		}
+	}
+	absent := map[string]int{}
+	for _, m := range r.absent {
+		absent[m.addr]++
+	}
+	for addr, a := range r.addresses {
+		if a.absent != absent[addr] {
+			return fmt.Errorf("room: %d members of %s are absent, counted are %d", absent[addr], addr, a.absent)
+		}
 	}
 	return nil
 }

@@ -15,20 +15,29 @@
 //
 // Hosts and presenters are on stage, the audience listens (PROTOCOL.md section
 // 5.1). What a role may do is decided in one place, Room.act; that a role can
-// be had, in Room.giveRole; what a newcomer becomes, in Room.roleFor.
+// be had, in Room.giveRole; what a newcomer becomes, in Room.grantFor; who is
+// host, in Room.rightful.
 //
-//   - The first on stage is host. There may be several, by token; who is made
-//     host by a host or the operator is the only one. When the last one is
-//     gone, the oldest on stage is host, or the oldest of all. A host that is
-//     merely away stays host.
-//   - Where the policy wants a token for hosts nobody becomes host by chance:
-//     the room can be without one. A host there may still hand over.
+//   - There is one host at most. It is a member on stage that can act, where
+//     there is one: a capable client that is present, or away for a moment. Of
+//     several it is the one with the first claim. A member has a claim from
+//     when it becomes host until it gives the role away; it keeps it while it
+//     is gone (seat), so it is host again when it comes back. A claim by token
+//     or by a host's word goes before one by chance.
+//   - A listener becomes host only in a room that lost its host and has no
+//     member on stage, and not while a host that vanished may come back.
+//   - Where the policy wants a token for hosts no member becomes host by
+//     chance: the room can be without one. A host there may still hand over.
+//   - A client proves which member it is or was by what only it knows (proof).
+//     A lock, a name and a host's place are matters of proof, never of chance.
+//     A client that was put out stays out by the same proof.
 //   - The stage is full at Policy.Stage members, absent ones included, also
 //     while an auto room is still P2P. A host with a token gets on it all the
 //     same: it could not make room from outside.
 //   - A wish for a role that cannot be granted is not refused, it is not
 //     granted; a token that proves nothing is refused.
-//   - A lock needs a host to end it, so it ends when there is none.
+//   - A lock needs a host to end it, so it ends when there is none and none is
+//     waited for.
 //
 // # What the others hear
 //
@@ -71,7 +80,9 @@
 // Outbox that is full means that its socket is closed and its grace period
 // runs; the inbox holds one request per socket, which then waits. A member
 // says lineRate lines of chat a second, a host does actRate things; what is
-// over is refused. The history has protocol.MaxHistory lines and
+// over is refused. Members that are gone are remembered (maxSeats, for
+// Settings.Remember), and those put out (maxRemoved), while the room lives; of
+// one address so many may join (Settings.JoinsPerAddress). The history has protocol.MaxHistory lines and
 // maxHistoryBytes, of a member the last maxSaid ids of lines are remembered,
 // hosts are listed maxHands hands, the hub keeps maxCreated policies. A
 // listener that comes or goes costs the same whether ten listen or a thousand

@@ -22,9 +22,10 @@ type Entry struct {
 // Drain, at once or, if an old socket has to be probed first, later.
 func (r *Room) Enter(now time.Time, e Entry) {
 	r.expire(now)
+	r.tendHost(now)
 	switch msg := e.Msg.(type) {
 	case *protocol.Join:
-		r.verdict(e.Socket, r.join(now, e, &msg.Identity))
+		r.enterAnew(now, e, &msg.Identity, msg.ResumeToken)
 	case *protocol.Reconnect:
 		r.reconnect(now, e, msg)
 	default:
@@ -44,46 +45,66 @@ func (r *Room) refuseClosed(s SocketID) { r.verdict(s, &Verdict{Err: ErrClosed})
 func (r *Room) refuse(s SocketID, e *protocol.Error) { r.verdict(s, &Verdict{Err: e}) }
 
 // join makes a member of a socket. Joining again as the same user is a no-op;
-// as another one, the socket leaves first.
-func (r *Room) join(now time.Time, e Entry, i *protocol.Identity) *Verdict {
+// as another one, the member it was leaves first. p is what the client proves.
+func (r *Room) join(now time.Time, e Entry, i *protocol.Identity, p proof) *Verdict {
 	mine := r.sockets[e.Socket]
 	if mine != nil && mine.user == i.User && mine.name == i.Name {
 		return r.welcome(now, mine, nil, false)
 	}
-	if err := r.admit(e, i, mine); err != nil {
-		return &Verdict{Err: err, Stray: e.Held}
+	if mine == nil {
+		mine = r.proven(p) // absent, and it comes back by another name
 	}
-	if _, err := r.roleFor(now, i); err != nil {
+	was := r.seatOf(now, p)
+	if mine != nil {
+		was = &seat{role: mine.role, claim: mine.claim, yielded: mine.yielded, listens: mine.listens, inside: true}
+	}
+	g, err := r.grantFor(now, i, was)
+	if err == nil {
+		err = r.admit(now, e, i, mine, was != nil && was.inside || i.Token != "")
+	}
+	if err != nil {
 		return &Verdict{Err: err, Stray: e.Held}
 	}
 	if mine != nil {
-		r.remove(now, mine, nil)
+		r.erase(now, mine, nil)
+		g, _ = r.grantFor(now, i, was) // there may be a place on stage now
 	}
-	role, _ := r.roleFor(now, i) // the room may have lost its host
-	v := r.add(now, e, i, role)
+	r.dropSeat(p)
+	v := r.add(now, e, i, g)
 	v.Stray = e.Held
+	if was != nil && was.claim != 0 && g.claim == 0 {
+		r.seatHost(now) // it is the host that was waited for, and only listens now
+	}
 	return v
 }
 
-// admit says whether there is a place for a newcomer. mine is the member its
-// socket would leave for it, or nil.
-func (r *Room) admit(e Entry, i *protocol.Identity, mine *member) error {
-	others := len(r.order)
-	if mine != nil {
-		others--
-	}
+// admit says whether there is a place for a newcomer. mine is the member that
+// would leave for it, or nil; pass says that a lock is not for it. In a
+// full room an absent member yields its place, the one whose grace period ends
+// first.
+func (r *Room) admit(now time.Time, e Entry, i *protocol.Identity, mine *member, pass bool) error {
 	if holder := r.byName[i.Name]; holder != nil && holder != mine {
 		return protocol.NewError(protocol.ErrRepeat)
 	}
-	if r.locked {
+	if r.locked && !pass {
 		return protocol.NewError(protocol.ErrLocked)
-	}
-	if r.policy.MaxMembers > 0 && others >= r.policy.MaxMembers {
-		return protocol.NewError(protocol.ErrRoomFull)
 	}
 	if holder := r.byID[protocol.MemberID(e.Socket)]; holder != nil && holder != mine {
 		// Socket ids are random, so this is a transport that reuses them.
 		return protocol.NewError(protocol.ErrInternal)
+	}
+	if mine != nil {
+		return nil
+	}
+	if r.crowded(now, e.Addr) {
+		return protocol.Refuse(protocol.ErrRate,
+			"too many members join this room from one network; try again in a few seconds", "同一网络加入此房间的成员过多，请稍后再试")
+	}
+	if r.policy.MaxMembers > 0 && len(r.order) >= r.policy.MaxMembers {
+		if len(r.absent) == 0 {
+			return protocol.NewError(protocol.ErrRoomFull)
+		}
+		r.vanish(now, r.absent[0])
 	}
 	return nil
 }
@@ -110,8 +131,8 @@ func (r *Room) welcome(now time.Time, m *member, refs []protocol.ConnectorRef, r
 	m.lockTold = r.locked
 	v.Joined = j
 	r.send(now, m, j)
-	if m.role == protocol.RoleHost && (resumed || len(r.hands) > 0) {
-		r.send(now, m, r.handList())
+	if m.role == protocol.RoleHost {
+		r.tellHost(now, m, resumed)
 	}
 	return v
 }
@@ -125,7 +146,7 @@ func (r *Room) reconnect(now time.Time, e Entry, msg *protocol.Reconnect) {
 			"this user is a member under another name or in another room", "该用户以其他名称或在其他房间中"))
 	case m == nil:
 		r.out = append(r.out, Outbound{Socket: e.Socket, Msg: &protocol.Renegotiate{Type: protocol.EventLeave}})
-		r.verdict(e.Socket, r.join(now, e, &msg.Identity))
+		r.enterAnew(now, e, &msg.Identity, msg.ResumeToken)
 	case m.socket == e.Socket:
 		r.verdict(e.Socket, r.welcome(now, m, nil, true))
 	case m.capable && subtle.ConstantTimeCompare([]byte(m.token), []byte(msg.ResumeToken)) != 1:
@@ -134,6 +155,8 @@ func (r *Room) reconnect(now time.Time, e Entry, msg *protocol.Reconnect) {
 	case !m.capable && m.socket != "" && !m.user.Proves():
 		r.probes = append(r.probes, probe{entry: e, old: m.socket})
 		r.out = append(r.out, Outbound{Socket: m.socket, Probe: probeTime})
+	case m.parted:
+		r.beginAgain(now, m, e, &msg.Identity)
 	default:
 		r.takeOver(now, m, e)
 	}
@@ -153,7 +176,7 @@ func (r *Room) lookup(i *protocol.Identity) (m *member, sameUser bool) {
 // other out for ever.
 func (r *Room) takeOver(now time.Time, m *member, e Entry) {
 	if mine := r.sockets[e.Socket]; mine != nil {
-		r.remove(now, mine, nil) // the socket was somebody else's until now
+		r.remove(now, mine, nil) // the socket was another member's until now
 	}
 	how := media.Return{Moved: m.addr != e.Addr, Lossy: m.lossy}
 	if m.socket != "" {
@@ -165,6 +188,7 @@ func (r *Room) takeOver(now time.Time, m *member, e Entry) {
 	}
 	m.socket, m.addr, m.lossy = e.Socket, e.Addr, false
 	r.sockets[m.socket] = m
+	r.contend(now, m)
 	held := m.away
 	m.away, m.awayBytes = nil, 0
 	repeat := m.recent

@@ -33,7 +33,12 @@ func (r *Room) handle(now time.Time, m *member, msg protocol.Message) error {
 		r.state(now, m, msg)
 		return nil
 	case protocol.Signal:
-		return r.plane.Signal(m.id, msg)
+		err := r.plane.Signal(m.id, msg)
+		m.signaled = m.signaled || err == nil
+		return err
+	case *protocol.Away:
+		r.part(now, m)
+		return nil
 	}
 	return r.capable(now, m, msg)
 }
@@ -47,10 +52,10 @@ func (r *Room) Gone(now time.Time, s SocketID, lossy bool) {
 	if m == nil {
 		return
 	}
-	if r.settings.Grace > 0 {
+	if r.settings.Grace > 0 && m.settled(now, r.settings.Settle) {
 		r.drop(now, m, lossy)
 	} else {
-		r.remove(now, m, nil)
+		r.vanish(now, m)
 	}
 	r.settleProbes(now, s, false)
 	r.Pump(now)
@@ -60,7 +65,7 @@ func (r *Room) Gone(now time.Time, s SocketID, lossy bool) {
 func (r *Room) drop(now time.Time, m *member, lossy bool) {
 	delete(r.sockets, m.socket)
 	m.lossy = lossy
-	r.absentFrom(now, m)
+	r.absentUntil(now, m, r.settings.Grace)
 	r.plane.Away(m.id)
 	if m.role.OnStage() {
 		r.mark(m)

@@ -34,12 +34,19 @@ type member struct {
 	token   string // proves a returning capable client; secret
 	joined  time.Time
 
+	claim    claim // to be host
+	yielded  bool  // it has given up a claim, so it is host only where no other member can be
+	listens  bool  // it came with a token for the audience
+	signaled bool  // it had a connector
+
 	// Of the present socket.
 
 	socket    SocketID  // empty while absent
 	addr      string    // address of the client, without port
 	lossy     bool      // the last socket did not end in an orderly way
+	dropped   time.Time // when it became absent
 	graceEnds time.Time // while absent
+	parted    bool      // its page said that it goes: it has no connectors, and the others take it for gone
 
 	away      []Outbound // kept while absent, in order, for no socket yet
 	awayBytes int
@@ -91,11 +98,14 @@ func (r *Room) tell(now time.Time, m *member, e *protocol.Error) {
 }
 
 func (r *Room) keep(now time.Time, m *member, o Outbound) {
+	if m.parted {
+		return // its page is told everything anew
+	}
 	switch o.Msg.(type) {
 	case *protocol.GetOffer: // the plane makes it good on return
 		return
 	case *protocol.Member, *protocol.MemberGone, *protocol.Audience, *protocol.Hands,
-		*protocol.Locked, *protocol.RoleChanged, *protocol.ModeChanged: // joined tells it all on return
+		*protocol.Locked, *protocol.RoleChanged, *protocol.ModeChanged, *protocol.RemovedList: // joined tells it all on return
 		return
 	}
 	m.away = append(m.away, o)
@@ -138,11 +148,21 @@ func (m *member) remember(now time.Time, msg protocol.Outgoing) {
 	m.recent = append(m.recent, sent{now, msg})
 }
 
-// absentFrom begins a member's grace period. All are equally long, so absent
-// stays sorted by their ends.
-func (r *Room) absentFrom(now time.Time, m *member) {
-	m.socket, m.graceEnds = "", now.Add(r.settings.Grace)
-	r.absent = append(r.absent, m)
+// absentUntil begins a member's grace period. absent stays sorted by their
+// ends.
+func (r *Room) absentUntil(now time.Time, m *member, grace time.Duration) {
+	m.socket, m.dropped, m.graceEnds = "", now, now.Add(grace)
+	i, _ := slices.BinarySearchFunc(r.absent, m.graceEnds, func(other *member, at time.Time) int {
+		if other.graceEnds.After(at) {
+			return 1
+		}
+		return -1
+	})
+	r.absent = slices.Insert(r.absent, i, m)
+	r.countAbsent(m, +1)
+	if m == r.host {
+		r.impatient = false
+	}
 }
 
 // overdue ends a grace period now.
@@ -150,19 +170,21 @@ func (r *Room) overdue(now time.Time, m *member) {
 	r.present(m)
 	m.graceEnds = now
 	r.absent = slices.Insert(r.absent, 0, m)
+	r.countAbsent(m, +1)
 }
 
 // present takes a member off the absent.
 func (r *Room) present(m *member) {
 	if i := slices.Index(r.absent, m); i >= 0 {
 		r.absent = slices.Delete(r.absent, i, i+1)
+		r.countAbsent(m, -1)
 	}
 }
 
 // expire removes those whose grace period is over.
 func (r *Room) expire(now time.Time) {
 	for len(r.absent) > 0 && !now.Before(r.absent[0].graceEnds) {
-		r.remove(now, r.absent[0], nil)
+		r.vanish(now, r.absent[0])
 	}
 }
 
@@ -190,11 +212,11 @@ func without(list []*member, m *member) []*member {
 }
 
 // add makes a member of a socket and tells everybody who should know.
-func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, role protocol.Role) *Verdict {
+func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, g grant) *Verdict {
 	r.lastSeq++
 	m := &member{
 		id: protocol.MemberID(e.Socket), seq: r.lastSeq, user: i.User, name: i.Name,
-		role: role, capable: i.Capable(),
+		role: g.role, claim: g.claim, yielded: g.yielded, listens: g.listens, capable: i.Capable(),
 		socket: e.Socket, addr: e.Addr, joined: now,
 	}
 	if m.capable {
@@ -204,13 +226,22 @@ func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, role protocol.R
 	r.byID[m.id], r.byName[m.name], r.sockets[m.socket] = m, m, m
 	r.users[m.user]++
 	r.changes = append(r.changes, UserChange{m.user, m.id, +1})
-	if role.OnStage() {
+	if p := m.proof(); p != "" && r.proofs[p] == nil {
+		r.proofs[p] = m
+	}
+	if m.role.OnStage() {
 		r.enterStage(m)
 	} else {
 		r.countChanged = true
 	}
-	r.plane.Attach(m.id, media.Profile{Stage: role.OnStage(), Events: m.capable, Downlink: i.Downlink()})
-	v := r.welcome(now, m, nil, false)
+	r.contend(now, m)
+	r.plane.Attach(m.id, media.Profile{Stage: m.role.OnStage(), Events: m.capable, Downlink: i.Downlink()})
+	return r.greet(now, m, false)
+}
+
+// greet welcomes a member whose client knows nothing of the room yet.
+func (r *Room) greet(now time.Time, m *member, resumed bool) *Verdict {
+	v := r.welcome(now, m, nil, resumed)
 	if m.capable && len(r.history) > 0 {
 		r.send(now, m, r.newcomersHistory())
 	}
@@ -218,17 +249,37 @@ func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, role protocol.R
 	return v
 }
 
+// vanish ends the membership of one that did not say that it leaves.
+func (r *Room) vanish(now time.Time, m *member) {
+	r.keepSeat(now, m, true)
+	r.erase(now, m, nil)
+	r.seatHost(now)
+}
+
 // remove ends a membership. named is what a leaving client listed.
 func (r *Room) remove(now time.Time, m *member, named []protocol.LeaveItem) {
+	r.keepSeat(now, m, false)
+	r.erase(now, m, named)
+	r.seatHost(now)
+}
+
+// erase takes a member off all lists; the room may be without a host then.
+func (r *Room) erase(now time.Time, m *member, named []protocol.LeaveItem) {
 	delete(r.byID, m.id)
 	delete(r.byName, m.name)
 	if r.users[m.user]--; r.users[m.user] <= 0 {
 		delete(r.users, m.user)
 	}
+	if p := m.proof(); r.proofs[p] == m {
+		delete(r.proofs, p)
+	}
 	if m.socket != "" {
 		delete(r.sockets, m.socket)
 	} else {
 		r.present(m)
+	}
+	if m == r.host {
+		r.host, r.orphaned = nil, true
 	}
 	r.order = without(r.order, m)
 	r.lower(m)
@@ -238,12 +289,12 @@ func (r *Room) remove(now time.Time, m *member, named []protocol.LeaveItem) {
 	} else {
 		r.countChanged = true
 	}
-	r.plane.Detach(m.id, named)
+	if !m.parted {
+		r.plane.Detach(m.id, named)
+	}
 	r.pump(now)
-	switch {
-	case len(r.order) == 0: // whoever waits at the door finds it as new
+	if len(r.order) == 0 { // a client that waits at the door finds it as new
 		r.locked, r.history, r.historyBytes = false, nil, 0
-	case m.role == protocol.RoleHost:
-		r.succeed(now)
+		r.seats, r.removed, r.orphaned = nil, nil, false
 	}
 }

@@ -73,6 +73,8 @@ func (r *Room) act(now time.Time, m *member, msg protocol.Message) error {
 		return r.giveRole(now, m, other, msg.Role)
 	case *protocol.Remove:
 		return r.putOut(now, m, msg.Member)
+	case *protocol.Admit:
+		return r.admitAgain(now, msg.Member)
 	case *protocol.Mute:
 		return r.mute(now, m, msg)
 	case *protocol.Lock:
@@ -105,6 +107,7 @@ func (r *Room) putOut(now time.Time, by *member, id protocol.MemberID) error {
 	}
 	r.note(slog.LevelInfo, "member removed", "member", m.id, "by", by.id)
 	r.kick(now, m, whyRemoved)
+	r.tellRemoved(now)
 	return nil
 }
 
@@ -126,6 +129,9 @@ func (r *Room) setLocked(now time.Time, locked bool) {
 		return
 	}
 	r.locked = locked
+	for _, s := range r.seats {
+		s.inside = false // it was none when the room was locked
+	}
 	r.note(slog.LevelInfo, "lock changed", "locked", locked)
 	for _, m := range r.stage {
 		r.tellLock(now, m)

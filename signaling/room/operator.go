@@ -56,6 +56,7 @@ func (r *Room) removeMember(now time.Time, id protocol.MemberID) error {
 	}
 	r.note(slog.LevelInfo, "member removed", "member", m.id, "by", "operator")
 	r.kick(now, m, whyRemoved)
+	r.tellRemoved(now)
 	r.Pump(now)
 	return nil
 }
@@ -76,7 +77,11 @@ func (r *Room) closeDown(now time.Time) {
 // kick ends a membership and the member's socket.
 func (r *Room) kick(now time.Time, m *member, why string) {
 	socket := m.socket
-	r.remove(now, m, nil)
+	if why == whyRemoved {
+		r.noteRemoved(now, m)
+	}
+	r.erase(now, m, nil)
+	r.seatHost(now)
 	if socket != "" {
 		r.out = append(r.out, Outbound{Socket: socket, Kick: why})
 	}

@@ -20,7 +20,8 @@ type Policy struct {
 	Mode       string // ModeAuto, ModeP2P or ModeSFU; empty: the server's
 	Stage      int    // members on stage in SFU mode; 0: the server's
 	MaxMembers int    // 0: the server's
-	HostToken  bool   // nobody is host without a token that says so
+	HostToken  bool   // no member is host without a token that says so
+	StageToken bool   // no member comes on stage by itself without a token for it
 }
 
 // over fills what p leaves open from the server's defaults.
@@ -41,6 +42,7 @@ func (p Policy) over(server Policy) Policy {
 		p.MaxMembers = server.MaxMembers
 	}
 	p.HostToken = p.HostToken || server.HostToken
+	p.StageToken = p.StageToken || server.StageToken
 	return p
 }
 

@@ -52,24 +52,37 @@ type world struct {
 	sockets []room.SocketID            // of all members present
 	absent  []protocol.Identity
 	names   map[room.SocketID]protocol.Identity
+	out     map[protocol.UserID]protocol.MemberID // put out, and not let in again
+	tokens  []string
 	made    int
 }
 
-// TestRandom lets members of all kinds come, go, drop, return, change roles
-// and raise hands at random. When it is quiet, every capable client knows
-// exactly what a newcomer is told.
+// TestRandom lets members of all kinds come, go, drop, return, load their pages
+// again, copy their tabs, change roles, put each other out and raise hands at
+// random. After each step the room holds its invariants (Room.Check): one host
+// at most, one that can act where any can, the one with the first claim. When
+// it is quiet, every capable client knows exactly what a newcomer is told.
 func TestRandom(t *testing.T) {
 	for seed := range uint64(300) {
 		w := &world{
 			t: t, rnd: rand.New(rand.NewPCG(seed, 7)), now: time.Unix(1e9, 0),
 			clients: map[room.SocketID]*replica{}, names: map[room.SocketID]protocol.Identity{},
+			out: map[protocol.UserID]protocol.MemberID{},
 		}
-		w.room = room.New("r", room.Settings{
-			Grace:    2 * time.Second,
-			Policy:   room.Policy{Mode: room.ModeSFU, Stage: 4, HostToken: seed%4 == 0},
+		settings := room.Settings{
+			Grace: 8 * time.Second, Settle: time.Second, Remember: 30 * time.Second, JoinsPerAddress: 9, TokenKey: []byte("key"),
+			Policy:   room.Policy{Mode: room.ModeSFU, Stage: 4, MaxMembers: 12, HostToken: seed%4 == 0, StageToken: seed%5 == 0},
 			NewPlane: func(string, room.Policy) media.Plane { return &stage{mode: protocol.ModeSFU} },
 			NewToken: func() string { return "token" },
-		}, room.Policy{}, w.now)
+		}
+		w.room = room.New("r", settings, room.Policy{}, w.now)
+		for _, role := range []protocol.Role{protocol.RoleHost, protocol.RolePresenter, protocol.RoleAudience} {
+			token, err := room.NewHub(settings, nil).Token("r", role, w.now.Add(time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.tokens = append(w.tokens, token)
+		}
 		for range 120 {
 			w.step()
 		}
@@ -86,7 +99,7 @@ func (w *world) step() {
 		w.join()
 	}
 	s := pick(w, w.sockets)
-	switch w.rnd.IntN(12) {
+	switch w.rnd.IntN(18) {
 	case 0:
 		_ = w.room.Handle(w.now, s, &protocol.Leave{})
 		w.gone(s)
@@ -97,9 +110,28 @@ func (w *world) step() {
 	case 2:
 		if len(w.absent) > 0 {
 			i := w.rnd.IntN(len(w.absent))
-			w.enter(&protocol.Reconnect{Identity: w.absent[i], ResumeToken: "token"}, w.absent[i])
+			w.comeBack(w.absent[i])
 			w.absent = slices.Delete(w.absent, i, i+1)
 		}
+	case 12: // the page is loaded again, and not before long
+		_ = w.room.Handle(w.now, s, &protocol.Away{})
+		w.absent = append(w.absent, w.names[s])
+		w.gone(s)
+	case 13: // a copy of a tab that lives, or whose socket is dead
+		i := w.names[s]
+		w.enter(&protocol.Join{Identity: i, ResumeToken: "token"}, i)
+	case 14:
+		if c := w.clients[pick(w, w.sockets)]; c != nil && w.rnd.IntN(3) == 0 {
+			w.putOut(s, c.id)
+		}
+	case 15:
+		for user, id := range w.out {
+			if w.room.Handle(w.now, s, &protocol.Admit{Member: id}) == nil {
+				delete(w.out, user)
+			}
+		}
+	case 16:
+		w.pass(time.Duration(w.rnd.IntN(12)) * time.Second)
 	case 3, 4, 5, 6:
 		roles := []protocol.Role{protocol.RoleHost, protocol.RolePresenter, protocol.RoleAudience, protocol.RoleAudience}
 		other := protocol.MemberID("")
@@ -119,6 +151,35 @@ func (w *world) step() {
 	w.take()
 }
 
+// comeBack has one that is gone come back, on the same page or on one that was
+// loaded again.
+func (w *world) comeBack(i protocol.Identity) {
+	if w.rnd.IntN(2) == 0 {
+		w.enter(&protocol.Reconnect{Identity: i, ResumeToken: "token"}, i)
+	} else {
+		w.enter(&protocol.Join{Identity: i, ResumeToken: "token"}, i)
+	}
+}
+
+// putOut has one member put out another, and the other try to come back.
+func (w *world) putOut(by room.SocketID, id protocol.MemberID) {
+	var who protocol.Identity
+	for s, c := range w.clients {
+		if c.id == id {
+			who = w.names[s]
+		}
+	}
+	if w.room.Handle(w.now, by, &protocol.Remove{Member: id}) != nil {
+		return
+	}
+	w.take()
+	if w.room.Empty() {
+		return
+	}
+	w.out[who.User] = id
+	w.comeBack(who)
+}
+
 func pick(w *world, from []room.SocketID) room.SocketID {
 	if len(from) == 0 {
 		return ""
@@ -136,6 +197,9 @@ func (w *world) join() {
 	if w.rnd.IntN(3) == 0 {
 		i.Role = protocol.RoleAudience
 	}
+	if w.rnd.IntN(6) == 0 {
+		i.Token = w.tokens[w.rnd.IntN(3)]
+	}
 	w.enter(&protocol.Join{Identity: i}, i)
 }
 
@@ -146,13 +210,16 @@ func (w *world) enter(msg protocol.Message, i protocol.Identity) room.SocketID {
 	if i.Capable() {
 		w.clients[s] = &replica{}
 	}
-	w.room.Enter(w.now, room.Entry{Socket: s, Msg: msg})
-	if w.room.Holds(s) {
-		w.sockets = append(w.sockets, s)
-	} else {
-		delete(w.clients, s)
-	}
+	w.room.Enter(w.now, room.Entry{Socket: s, Addr: fmt.Sprint("192.0.2.", w.rnd.IntN(3)), Msg: msg})
+	w.sockets = append(w.sockets, s)
 	w.take()
+	if !w.room.Holds(s) {
+		w.gone(s)
+		return s
+	}
+	if _, out := w.out[i.User]; out && w.names[s].User == i.User {
+		w.t.Fatalf("%s was put out and is in again", i.Name)
+	}
 	return s
 }
 
@@ -162,7 +229,17 @@ func (w *world) gone(s room.SocketID) {
 }
 
 func (w *world) take() {
+	if w.room.Empty() {
+		clear(w.out) // another room begins
+	}
 	for _, o := range w.room.Drain() {
+		if o.Kick != "" {
+			w.gone(o.Socket)
+		}
+		if o.Probe > 0 {
+			w.room.Probed(w.now, o.Socket, w.rnd.IntN(2) == 0)
+			defer w.take()
+		}
 		if c := w.clients[o.Socket]; c != nil && o.Msg != nil {
 			c.take(o.Msg)
 		}
@@ -171,7 +248,7 @@ func (w *world) take() {
 		}
 	}
 	w.room.Changes()
-	if err := w.room.Check(); err != nil {
+	if err := w.room.Check(w.now); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -193,6 +270,12 @@ func (w *world) pass(d time.Duration) {
 
 // compare holds every client's knowledge against a newcomer's.
 func (w *world) compare(seed uint64) {
+	for len(w.sockets) > 9 { // so that a newcomer finds a place
+		last := w.sockets[len(w.sockets)-1]
+		_ = w.room.Handle(w.now, last, &protocol.Leave{})
+		w.gone(last)
+		w.take()
+	}
 	w.pass(time.Minute)
 	before := map[room.SocketID]replica{} // what the newcomer's coming changes
 	for s, c := range w.clients {

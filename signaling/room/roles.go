@@ -3,51 +3,64 @@ package room
 import (
 	"cmp"
 	"log/slog"
+	"slices"
 	"time"
 
 	"lectern/signaling/protocol"
 )
 
-// roleFor is what a newcomer becomes. Its wish is only a wish; a token that
-// proves nothing is refused.
-func (r *Room) roleFor(now time.Time, i *protocol.Identity) (protocol.Role, error) {
+// grant is what a newcomer becomes. role is never that of the host: that is
+// decided once the newcomer is in (Room.contend).
+type grant struct {
+	role    protocol.Role
+	claim   claim
+	yielded bool
+	listens bool // it stays a listener until a host brings it on stage
+}
+
+// grantFor says what a newcomer becomes. Its wish is only a wish; a token that
+// proves nothing is refused. was is what the room remembers of the client, or
+// nil.
+func (r *Room) grantFor(now time.Time, i *protocol.Identity, was *seat) (grant, error) {
 	var proven protocol.Role
 	if i.Token != "" {
 		var err error
 		if proven, err = readToken(r.settings.TokenKey, r.name, i.Token, now); err != nil {
-			return "", err
+			return grant{}, err
 		}
+	}
+	if was == nil {
+		was = &seat{}
 	}
 	wish := i.Role
 	if wish == "" {
-		wish = proven
+		wish = cmp.Or(proven, was.role)
+	}
+	g := grant{role: protocol.RoleAudience, yielded: was.yielded, listens: proven == protocol.RoleAudience || was.listens && proven == ""}
+	switch {
+	case g.listens && !r.policy.audience():
+		return grant{}, protocol.Refuse(protocol.ErrMode,
+			"a room that is peer to peer for good has no audience", "始终点对点的房间没有听众席")
+	case g.listens, wish == protocol.RoleAudience && r.policy.audience():
+		return g, nil
+	}
+	g.claim = was.claim
+	if g.claim == 0 && !g.yielded && wish == protocol.RoleHost && proven == protocol.RoleHost {
+		g.claim = r.nextClaim(0)
 	}
 	switch {
-	case wish == protocol.RoleAudience && r.policy.audience():
-		return protocol.RoleAudience, nil
-	case wish == protocol.RoleHost && proven == protocol.RoleHost:
-		return protocol.RoleHost, nil // also on a full stage: it could not make room otherwise
-	case r.stageFull():
-		return protocol.RoleAudience, nil
-	case r.hosts() == 0 && !r.policy.HostToken:
-		return protocol.RoleHost, nil
+	case g.claim != 0: // also on a full stage: it could not make room otherwise
+	case r.policy.StageToken && proven == "" && !was.role.OnStage() && !r.policy.audience():
+		return grant{}, protocol.Refuse(protocol.ErrForbidden, "this room needs a token", "进入此房间需要令牌")
+	case r.policy.StageToken && proven == "" && !was.role.OnStage(), r.stageFull():
+		return g, nil
 	}
-	return protocol.RolePresenter, nil
+	g.role = protocol.RolePresenter
+	return g, nil
 }
 
 // stageFull reports whether nobody else may come on stage.
 func (r *Room) stageFull() bool { return r.policy.audience() && len(r.stage) >= r.policy.Stage }
-
-// hosts counts them.
-func (r *Room) hosts() int {
-	n := 0
-	for _, m := range r.stage {
-		if m.role == protocol.RoleHost {
-			n++
-		}
-	}
-	return n
-}
 
 // enterStage and leaveStage keep the list of those on stage; the role is set
 // by the caller.
@@ -73,40 +86,56 @@ func (r *Room) giveRole(now time.Time, by, m *member, role protocol.Role) error 
 	if role.OnStage() && !m.role.OnStage() && r.stageFull() {
 		return protocol.NewError(protocol.ErrStageFull)
 	}
-	var next *member
-	if m.role == protocol.RoleHost && role != protocol.RoleHost && r.hosts() == 1 && !r.policy.HostToken {
-		if next = r.oldestBut(m); next == nil {
-			return protocol.Refuse(protocol.ErrForbidden,
-				"nobody else is on stage to be host", "台上没有其他人可以担任主持人")
-		}
-	}
 	var from protocol.MemberID
 	if by != nil {
 		from = by.id
 	}
-	if role == protocol.RoleHost {
-		for _, other := range r.stage {
-			if other != m && other.role == protocol.RoleHost {
-				r.changeRole(now, other, protocol.RolePresenter, from)
-			}
-		}
+	switch {
+	case role == protocol.RoleHost:
+		return r.handOver(now, m, from)
+	case m == r.host:
+		return r.stepDown(now, m, role, from)
 	}
-	if next != nil {
-		r.changeRole(now, next, protocol.RoleHost, "")
+	if role == protocol.RoleAudience {
+		m.claim = 0
+	} else {
+		m.listens = false
 	}
 	r.changeRole(now, m, role, from)
-	if r.hosts() == 0 && (len(r.stage) > 0 || r.policy.HostToken) {
-		r.succeed(now)
-	}
+	r.seatHost(now)
 	return nil
 }
 
-func (r *Room) oldestBut(m *member) *member {
-	for _, other := range r.stage {
-		if other != m {
-			return other
-		}
+// handOver makes a member host because a host or the operator wants it. All
+// claims of others end with that.
+func (r *Room) handOver(now time.Time, m *member, from protocol.MemberID) error {
+	if m == r.host {
+		r.changeRole(now, m, protocol.RoleHost, from)
+		return nil
 	}
+	if r.fitness(now, m) != canAct && slices.ContainsFunc(r.stage, func(o *member) bool { return r.fitness(now, o) == canAct }) {
+		return protocol.Invalid("memberId", "is a member that is away, or whose client cannot act as host",
+			"该成员暂时离开，或其客户端无法担任主持人")
+	}
+	r.resign()
+	m.claim, m.listens = r.nextClaim(0), false
+	r.makeHost(now, m, from, false)
+	return nil
+}
+
+// stepDown gives the host another role. The next member on stage becomes host.
+func (r *Room) stepDown(now time.Time, m *member, role protocol.Role, from protocol.MemberID) error {
+	next := r.rightful(now, m)
+	if next != nil && (!next.role.OnStage() || role.OnStage() && r.goesBefore(now, m, next) && r.fitness(now, next) != canAct) {
+		next = nil
+	}
+	if next == nil && !r.policy.HostToken {
+		return protocol.Refuse(protocol.ErrForbidden,
+			"nobody else is on stage to be host", "台上没有其他人可以担任主持人")
+	}
+	m.claim, m.yielded, r.host = 0, true, nil
+	r.changeRole(now, m, role, from)
+	r.seatHost(now)
 	return nil
 }
 
@@ -132,7 +161,7 @@ func (r *Room) changeRole(now time.Time, m *member, role protocol.Role, by proto
 		r.mark(m)
 	}
 	if role == protocol.RoleHost && m.capable {
-		r.send(now, m, r.handList())
+		r.tellHost(now, m, true)
 	}
 }
 
@@ -159,17 +188,13 @@ func (r *Room) move(now time.Time, m *member) {
 	r.catchUp(now, m, old)
 }
 
-// succeed makes somebody host when nobody is: the oldest on stage, or the
-// oldest of all. Where hosts need a token nobody is, and a lock, which is a
-// host's, ends.
-func (r *Room) succeed(now time.Time) {
-	switch {
-	case r.closing || len(r.order) == 0 || r.hosts() > 0:
-	case r.policy.HostToken:
-		r.setLocked(now, false)
-	case len(r.stage) > 0:
-		r.changeRole(now, r.stage[0], protocol.RoleHost, "")
-	default:
-		r.changeRole(now, r.order[0], protocol.RoleHost, "")
+// tellHost tells a host what only hosts are told: raised hands and who was put
+// out, also where there are none if hands is set.
+func (r *Room) tellHost(now time.Time, m *member, hands bool) {
+	if hands || len(r.hands) > 0 {
+		r.send(now, m, r.handList())
+	}
+	if len(r.removed) > 0 {
+		r.send(now, m, r.removedList())
 	}
 }

@@ -83,7 +83,7 @@ func matrix() []struct {
 		{"promote a listener", set("audience", presenter), [4]protocol.ErrorType{ok, no, no, no}},
 		{"make a listener host", set("audience", host), hosts},
 		{"make a presenter host", set("presenter", host), hosts},
-		{"make an old client host", set("old", host), hosts},
+		{"make an old client host", set("old", host), [4]protocol.ErrorType{bad, no, no, no}},
 		{"demote a presenter", set("presenter", audience), [4]protocol.ErrorType{ok, ok, no, no}}, // itself
 		{"demote an old client", set("old", audience), hosts},
 		{"demote the host", set("host", audience), [4]protocol.ErrorType{ok, no, no, no}},
@@ -118,7 +118,7 @@ func TestRoleMatrix(t *testing.T) {
 			if got != action.want[i] {
 				t.Errorf("%s by %s: got %q, want %q", action.name, who, got, action.want[i])
 			}
-			if err := r.Check(); err != nil {
+			if err := r.Check(now); err != nil {
 				t.Errorf("%s by %s: %v", action.name, who, err)
 			}
 			if out := r.Drain(); got != "" && (len(out) > 0 || len(plane.calls) > 0) {
@@ -162,7 +162,7 @@ func TestRoleLimits(t *testing.T) {
 		if got := word(t, r.Handle(now, "host", c.msg)); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
-		if err := r.Check(); err != nil {
+		if err := r.Check(now); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

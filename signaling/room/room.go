@@ -17,11 +17,16 @@ type SocketID string
 // the first room is made.
 type Settings struct {
 	Grace        time.Duration // how long a member without a socket stays; 0: not at all
+	Settle       time.Duration // how long a member without media must have been there to have a grace period
+	Remember     time.Duration // how long one who was a member gets its role back and passes a lock; 0: not at all
 	Policy       Policy        // the server's; its MaxMembers 0 means no limit
 	MaxFileBytes int64         // of a file in SFU mode; 0: no limit
 	ICEServers   []protocol.ICEServer
 	Version      string
-	TokenKey     []byte // HMAC key of role tokens; nil: there are none, and any is refused
+	// JoinsPerAddress is how many members join a room from one address at once;
+	// an eighth of it more every second. 0: no limit.
+	JoinsPerAddress int
+	TokenKey        []byte // HMAC key of role tokens; nil: there are none, and any is refused
 
 	// NewPlane makes the plane of a new room; p is complete.
 	NewPlane func(name string, p Policy) media.Plane
@@ -44,15 +49,26 @@ type Room struct {
 	locked   bool
 	closing  bool // the operator ends it: nobody is told of the others any more
 
-	order   []*member // oldest first
-	stage   []*member // those on stage, oldest first
-	over    int       // how many may be on stage above the policy
-	absent  []*member // those without a socket, by the end of their grace
-	lastSeq uint64
+	order    []*member // oldest first
+	stage    []*member // those on stage, oldest first
+	over     int       // how many may be on stage above the policy
+	host     *member   // nil: there is none
+	orphaned bool      // it had a host, and has none
+	absent   []*member // those without a socket, by the end of their grace
+	lastSeq  uint64
+
+	lastClaim claim
+	impatient bool // the host has been absent for longer than hostPatience, which has been dealt with
+
 	byID    map[protocol.MemberID]*member
 	byName  map[string]*member
 	sockets map[SocketID]*member    // by present socket
 	users   map[protocol.UserID]int // how many members have the user id
+	proofs  map[proof]*member
+
+	seats     []*seat             // of those who were members, the oldest first
+	removed   []removed           // those who were put out, the first one first
+	addresses map[string]*address // that members join from
 
 	probes  []probe
 	out     []Outbound
@@ -123,6 +139,7 @@ func New(name string, s Settings, p Policy, created time.Time) *Room {
 		byName:  map[string]*member{},
 		sockets: map[SocketID]*member{},
 		users:   map[protocol.UserID]int{},
+		proofs:  map[proof]*member{}, addresses: map[string]*address{},
 	}
 }
 
@@ -205,6 +222,7 @@ func (r *Room) Changes() []UserChange {
 // Tick does what is due. It may be called at any time.
 func (r *Room) Tick(now time.Time) {
 	r.expire(now)
+	r.tendHost(now)
 	r.Pump(now)
 }
 
@@ -216,6 +234,7 @@ func (r *Room) Deadline() time.Time {
 	}
 	next = earlier(next, r.countDue())
 	next = earlier(next, r.handsDue())
+	next = earlier(next, r.hostDue())
 	if len(r.absent) > 0 {
 		next = earlier(next, r.absent[0].graceEnds)
 	}

@@ -51,7 +51,7 @@ func (m *member) view() int {
 
 // onStage reports whether a member is seen by the others. It may have left the
 // room.
-func (r *Room) onStage(m *member) bool { return r.byID[m.id] == m && m.role.OnStage() }
+func (r *Room) onStage(m *member) bool { return r.byID[m.id] == m && m.role.OnStage() && !m.parted }
 
 // mark has the others told of a member that came, went or changed.
 func (r *Room) mark(m *member) {
@@ -146,7 +146,7 @@ func (r *Room) roster(to *member) []protocol.Member {
 	view := to.view()
 	list := make([]protocol.Member, 0, len(r.stage))
 	for _, m := range r.stage {
-		if m != to {
+		if m != to && !m.parted {
 			list = append(list, *m.public(view))
 			m.known[view] = true
 		}
@@ -168,7 +168,7 @@ func (r *Room) catchUp(now time.Time, to *member, old int) {
 		}
 	}
 	for _, m := range r.stage {
-		if m != to && m.speaking && !m.marked[old] {
+		if m != to && m.speaking && !m.parted && !m.marked[old] {
 			r.send(now, to, m.public(view))
 		}
 	}

@@ -15,10 +15,10 @@ import (
 // ErrNoKey says that the server makes no tokens: it has no key for them.
 var ErrNoKey = errors.New("room: the server has no key for tokens")
 
-// claim is what a token says. On the wire it is base64url(JSON), a dot, and
+// statement is what a token says. On the wire it is base64url(JSON), a dot, and
 // base64url(HMAC-SHA256 of what stands before the dot) (RFC 2104, RFC 4648
 // section 5, without padding).
-type claim struct {
+type statement struct {
 	Room  string        `json:"room"`
 	Role  protocol.Role `json:"role"`
 	Until int64         `json:"until"` // seconds since 1970; from then on it is void
@@ -34,7 +34,7 @@ func (h *Hub) Token(room string, r protocol.Role, until time.Time) (string, erro
 	if !r.OnStage() && r != protocol.RoleAudience {
 		return "", protocol.Invalid("role", `must be "host", "presenter" or "audience"`, `须为 "host"、"presenter" 或 "audience"`)
 	}
-	data, err := protocol.Encode(claim{Room: room, Role: r, Until: until.Unix()})
+	data, err := protocol.Encode(statement{Room: room, Role: r, Until: until.Unix()})
 	if err != nil {
 		return "", err
 	}
@@ -61,7 +61,7 @@ func readToken(key []byte, room, token string, now time.Time) (protocol.Role, er
 	if err != nil {
 		return "", wrong
 	}
-	var c claim
+	var c statement
 	if json.Unmarshal(data, &c) != nil || c.Room != room {
 		return "", wrong
 	}

@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "rewrite the transcripts with what the r
 // TestTranscripts replays testdata/*.txt. A line is what happens:
 //
 //	set grace 15s | set max 3      settings, before anything else; also stage,
-//	                               file, hosttoken, and mode auto or sfu, which
+//	                               file, hosttoken, stagetoken, settle,
+//	                               remember, joins, and mode auto or sfu, which
 //	                               makes the plane one that only writes down
 //	addr a 192.0.2.7               the client of socket a has this address
 //	a -> join {...}                socket a sends an event
@@ -188,15 +189,19 @@ func (p *player) set(key, value string) {
 	policy := &p.settings.Policy
 	numbers := map[string]any{
 		"max": &policy.MaxMembers, "stage": &policy.Stage, "hosttoken": &policy.HostToken,
-		"mode": &policy.Mode, "file": &p.settings.MaxFileBytes,
+		"mode": &policy.Mode, "file": &p.settings.MaxFileBytes, "joins": &p.settings.JoinsPerAddress,
+		"stagetoken": &policy.StageToken,
+	}
+	times := map[string]*time.Duration{
+		"grace": &p.settings.Grace, "settle": &p.settings.Settle, "remember": &p.settings.Remember,
 	}
 	switch key {
-	case "grace":
+	case "grace", "settle", "remember":
 		d, err := time.ParseDuration(value)
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		p.settings.Grace = d
+		*times[key] = d
 	default:
 		if _, err := fmt.Sscan(value, numbers[key]); err != nil {
 			p.t.Fatal(key, err)
@@ -313,7 +318,7 @@ func (p *player) report() {
 		}
 	}
 	p.room.Changes()
-	if err := p.room.Check(); err != nil {
+	if err := p.room.Check(p.now); err != nil {
 		p.t.Fatalf("after:\n%s\n%v", p.out.String(), err)
 	}
 }
