@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"lectern/api/door"
 	"lectern/signaling/conn"
+	"lectern/signaling/door"
 	"lectern/signaling/protocol"
 )
 

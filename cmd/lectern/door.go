@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"lectern/api/door"
+	"lectern/signaling/door"
 )
 
 // The most connections. Where the process may have fewer descriptors, that

@@ -16,9 +16,9 @@ import (
 
 	"lectern/api"
 	"lectern/api/admin"
-	"lectern/api/door"
 	"lectern/sfu"
 	"lectern/signaling/conn"
+	"lectern/signaling/door"
 	"lectern/signaling/room"
 	"lectern/signaling/socketio"
 	"lectern/signaling/wsjson"

@@ -9,8 +9,8 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"lectern/api/door"
 	"lectern/signaling/conn"
+	"lectern/signaling/door"
 )
 
 // closeKicked is the close code after which a client stays away.

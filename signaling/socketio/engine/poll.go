@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"lectern/api/door"
+	"lectern/signaling/door"
 )
 
 // bodyTime is how long a client may take to send a POST's body, or to take the

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"lectern/api/door"
+	"lectern/signaling/door"
 )
 
 // refusal is why a request is not served, as the reference server says it.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"lectern/api/door"
+	"lectern/signaling/door"
 )
 
 const (

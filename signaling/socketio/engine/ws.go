@@ -9,7 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"lectern/api/door"
+	"lectern/signaling/door"
 )
 
 // noopEvery is how often waiting polls are released during an upgrade: a poll
