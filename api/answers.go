@@ -28,8 +28,8 @@ type refusal struct {
 
 // checkUsername says whether a user name is taken in a room.
 func (s *service) checkUsername(w http.ResponseWriter, r *http.Request) {
-	name, refused := parameter(r, "username")
-	room, refusedRoom := parameter(r, "roomname")
+	name, refused := parameter(r, "username", protocol.Name)
+	room, refusedRoom := parameter(r, "roomname", protocol.RoomName)
 	if refused == nil {
 		refused = refusedRoom
 	}
@@ -53,14 +53,14 @@ func (s *service) checkUsername(w http.ResponseWriter, r *http.Request) {
 }
 
 // parameter reads a name from the query, normalised as join does it.
-func parameter(r *http.Request, key string) (string, *protocol.Error) {
+func parameter(r *http.Request, key string, normal func(string) (string, error)) (string, *protocol.Error) {
 	raw := r.URL.Query().Get(key)
 	if raw == "" {
 		return "", protocol.Invalid(key, "is missing", "缺失")
 	}
-	name, err := protocol.Name(raw)
+	name, err := normal(raw)
 	if err != nil {
-		return "", protocol.Invalid(key, "must be a name of 1 to 64 characters", "须为 1 到 64 个字符的名称")
+		return "", protocol.InvalidName(key, err)
 	}
 	return name, nil
 }

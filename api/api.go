@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -109,5 +110,19 @@ func (s *service) page(r chi.Router, assets map[string]*asset) {
 	if index, ok := assets["index.html"]; ok {
 		r.Get("/", index.ServeHTTP)
 		r.Get("/r/{room}", index.ServeHTTP)
+		r.Get("/r/{room}/", oneAddress)
+		r.Get("/r", toFront)
+		r.Get("/r/", toFront)
 	}
 }
+
+// oneAddress leads to the address of the room without the slash at its end. The
+// address stays as it was encoded, with its query.
+func oneAddress(w http.ResponseWriter, r *http.Request) {
+	to := url.URL{Path: strings.TrimSuffix(r.URL.Path, "/"), RawPath: strings.TrimSuffix(r.URL.EscapedPath(), "/"), RawQuery: r.URL.RawQuery}
+	http.Redirect(w, r, to.String(), http.StatusPermanentRedirect)
+}
+
+// toFront leads from an address without a room to the front page. It is not for
+// good, as there may be a page some day.
+func toFront(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusSeeOther) }

@@ -87,8 +87,9 @@ func TestCheckUsername(t *testing.T) {
 		{"other room", query("q", "Zoé"), 200, `{"success":true,"isRepeat":false}`},
 		{"no username", "roomname=r", 400, `{"success":false,"message":"username is missing"}`},
 		{"no roomname", "username=a", 400, `{"success":false,"message":"roomname is missing"}`},
-		{"blank", query("r", "  "), 400, `{"success":false,"message":"username must be a name of 1 to 64 characters"}`},
-		{"too long", query("r", strings.Repeat("x", 65)), 400, `{"success":false,"message":"username must be a name of 1 to 64 characters"}`},
+		{"blank", query("r", "  "), 400, `{"success":false,"message":"username must have 1 to 64 visible characters and no control characters"}`},
+		{"room of a step", query("..", "a"), 400, `{"success":false,"message":"roomname must not be \".\" or \"..\""}`},
+		{"too long", query("r", strings.Repeat("x", 65)), 400, `{"success":false,"message":"username must have 1 to 64 visible characters and no control characters"}`},
 		{"not UTF-8", "roomname=r&username=%ff%fe", 200, `{"success":true,"isRepeat":false}`},
 	}
 	for _, c := range cases {
@@ -136,7 +137,7 @@ func TestOriginRule(t *testing.T) {
 func TestStatic(t *testing.T) {
 	srv := start(t, Options{Static: page})
 	index := string(page["index.html"].Data)
-	for _, path := range []string{"/", "/r/calm-river-42", "/r/%E6%88%BF%E9%97%B4", "/index.html", "/?x=1"} {
+	for _, path := range []string{"/", "/r/calm-river-42", "/r/%E6%88%BF%E9%97%B4", "/r/a%2Fb", "/r/a%5Cb", "/r/%25", "/index.html", "/?x=1"} {
 		res, body := do(t, "GET", srv.URL+path)
 		if res.StatusCode != 200 || body != index {
 			t.Errorf("GET %s: got %d, %d bytes", path, res.StatusCode, len(body))
@@ -153,6 +154,15 @@ func TestStatic(t *testing.T) {
 		res, _ := do(t, "HEAD", srv.URL+path)
 		if got := res.Header.Get("Content-Type"); res.StatusCode != 200 || got != want {
 			t.Errorf("HEAD %s: got %d %q, want %q", path, res.StatusCode, got, want)
+		}
+	}
+	for path, want := range map[string]string{
+		"/r/calm-river-42/": "/r/calm-river-42", "/r/a%2Fb/?token=x": "/r/a%2Fb?token=x", "/r/%E6%88%BF/": "/r/%E6%88%BF",
+		"/r/": "/", "/r": "/", "/r/?x=1": "/",
+	} {
+		res, _ := do(t, "GET", srv.URL+path)
+		if got := res.Header.Get("Location"); res.StatusCode < 300 || res.StatusCode > 399 || got != want {
+			t.Errorf("GET %s: got %d to %q, want to %q", path, res.StatusCode, got, want)
 		}
 	}
 	for _, path := range []string{"/nothing", "/js", "/js/", "/r/a/b", "/../api.go", "/socket.io/", "/ws"} {

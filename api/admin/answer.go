@@ -131,12 +131,11 @@ func (s *service) roomOf(w http.ResponseWriter, r *http.Request) string {
 	raw, err := parameter(r, "room")
 	name := ""
 	if err == nil {
-		name, err = protocol.Name(raw)
+		name, err = protocol.RoomName(raw)
 	}
 	if err != nil || !utf8.ValidString(raw) {
 		name = ""
-		s.fail(w, r, protocol.Invalid("room", "must have 1 to 64 characters and no control characters",
-			"须为 1 到 64 个字符，且不含控制字符"))
+		s.fail(w, r, protocol.InvalidName("room", err))
 	}
 	return name
 }

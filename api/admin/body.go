@@ -118,10 +118,9 @@ func (b *body) name(key string) string {
 	if !ok {
 		return ""
 	}
-	s, err := protocol.Name(s)
+	s, err := protocol.RoomName(s)
 	if err != nil {
-		b.fail(protocol.Invalid(key, "must have 1 to 64 characters and no control characters",
-			"须为 1 到 64 个字符，且不含控制字符"))
+		b.fail(protocol.InvalidName(key, err))
 	}
 	return s
 }

@@ -27,7 +27,7 @@ const (
 	modes3   = `mode must be "auto" or "p2p" or "sfu"`
 	stages   = "stage must be a whole number from 1 to 64"
 	members  = "maxMembers must be a whole number from 1 to 100000"
-	rooms64  = "name must have 1 to 64 characters and no control characters"
+	rooms64  = "name must have 1 to 64 visible characters and no control characters"
 	booleans = "hostToken must be true or false"
 	seconds  = "ttlSeconds must be a whole number from 1 to 31622400"
 	roles3   = `role must be "host" or "presenter" or "audience"`

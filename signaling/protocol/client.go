@@ -23,8 +23,10 @@ type Signal interface {
 // Identity is who a client says it is, in join and reconnect.
 type Identity struct {
 	User UserID // secret: see UserID
-	Name string // trimmed, NFC, 1 to MaxName characters
-	Room string // trimmed, NFC, 1 to MaxName characters
+	Name string // normal: see Name
+	Room string // normal: see RoomName
+
+	Renamed bool // Name is not what the client sent
 
 	// What follows is sent by capable clients only.
 

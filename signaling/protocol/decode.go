@@ -3,13 +3,9 @@ package protocol
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // Decode reads the data of one event a client sent. data may be nil: the
@@ -118,36 +114,18 @@ func (f *fields) optionalID(key string) string {
 	return f.id(key)
 }
 
-// name reads a user or room name: trimmed, NFC, 1 to MaxName characters, none
-// of them a control character.
-func (f *fields) name(key string) string {
-	s, ok := f.str(key)
+// name reads a user or room name, normalised by Name or RoomName. changed: it
+// is not what the client sent.
+func (f *fields) name(key string, normal func(string) (string, error)) (name string, changed bool) {
+	given, ok := f.str(key)
 	if !ok {
-		return ""
+		return "", false
 	}
-	s, err := Name(s)
+	name, err := normal(given)
 	if err != nil {
-		f.fail(Invalid(key, "must have 1 to 64 characters and no control characters",
-			"须为 1 到 64 个字符，且不含控制字符"))
+		f.fail(InvalidName(key, err))
 	}
-	return s
-}
-
-var errName = errors.New("protocol: a name has 1 to 64 characters and no control characters")
-
-// Name normalises a user or room name as join does, for comparing: it is
-// trimmed and brought to NFC. It fails if the result is not 1 to MaxName
-// characters long or has control characters.
-func Name(s string) (string, error) {
-	const longest = 16 * MaxName // no normalisation shrinks text by so much
-	if len(s) > longest*utf8.UTFMax {
-		return "", errName
-	}
-	s = norm.NFC.String(strings.TrimSpace(s))
-	if s == "" || utf8.RuneCountInString(s) > MaxName || strings.ContainsFunc(s, unicode.IsControl) {
-		return "", errName
-	}
-	return s, nil
+	return name, name != given
 }
 
 func (f *fields) streamType(key string, required bool) StreamType {

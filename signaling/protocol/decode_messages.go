@@ -8,7 +8,9 @@ import (
 )
 
 func decodeIdentity(f *fields) Identity {
-	i := Identity{User: UserID(f.id("id")), Name: f.name("username"), Room: f.name("roomname")}
+	i := Identity{User: UserID(f.id("id"))}
+	i.Name, i.Renamed = f.name("username", Name)
+	i.Room, _ = f.name("roomname", RoomName)
 	if f.has("capabilities") {
 		i.Capabilities = f.capabilities()
 	}

@@ -9,7 +9,7 @@
 // A message a client sends is one of Join, Reconnect, Leave, State, Ping and
 // the Signals Offer, Answer, ICECandidate and ReconnectWork. Decode is the only
 // way in: what it returns is within every limit of this package, names are
-// trimmed and in NFC, and what it refuses is an *Error that names the field at
+// normal (Name), and what it refuses is an *Error that names the field at
 // fault. A message the server sends implements Outgoing.
 //
 // Decisions:

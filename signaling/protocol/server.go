@@ -90,6 +90,7 @@ type MemberGone struct {
 type Joined struct {
 	ID            MemberID       `json:"memberId"`
 	Room          string         `json:"room"`
+	Name          string         `json:"username,omitempty"` // the client's own, if it is not what it sent
 	Mode          Mode           `json:"mode"`
 	Role          Role           `json:"role"`
 	Members       []Member       `json:"members"` // without the client itself, oldest first

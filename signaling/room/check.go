@@ -23,6 +23,9 @@ func (r *Room) Check(now time.Time) error {
 			return fmt.Errorf("room: member %s is out of order", m.id)
 		}
 	}
+	if err := r.checkNames(); err != nil {
+		return err
+	}
 	if err := r.checkSockets(); err != nil {
 		return err
 	}

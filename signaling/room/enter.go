@@ -83,7 +83,7 @@ func (r *Room) join(now time.Time, e Entry, i *protocol.Identity, p proof) *Verd
 // full room an absent member yields its place, the one whose grace period ends
 // first.
 func (r *Room) admit(now time.Time, e Entry, i *protocol.Identity, mine *member, pass bool) error {
-	if holder := r.byName[i.Name]; holder != nil && holder != mine {
+	if r.taken(i.Name, mine) {
 		return protocol.NewError(protocol.ErrRepeat)
 	}
 	if r.locked && !pass {
@@ -124,6 +124,9 @@ func (r *Room) welcome(now time.Time, m *member, refs []protocol.ConnectorRef, r
 		GraceMS: r.settings.Grace.Milliseconds(), MaxMembers: r.policy.MaxMembers,
 		Audience: r.count(m).Count, Stage: r.policy.Stage, Locked: r.locked,
 		MaxFileBytes: r.settings.MaxFileBytes,
+	}
+	if m.renamed {
+		j.Name = m.name
 	}
 	if j.ICEServers == nil {
 		j.ICEServers = []protocol.ICEServer{}

@@ -29,6 +29,7 @@ type member struct {
 	seq     uint64          // order of joining
 	user    protocol.UserID // secret
 	name    string
+	renamed bool // its client sent another spelling of the name
 	role    protocol.Role
 	capable bool
 	token   string // proves a returning capable client; secret
@@ -224,6 +225,7 @@ func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, g grant) *Verdi
 	}
 	r.order = append(r.order, m)
 	r.byID[m.id], r.byName[m.name], r.sockets[m.socket] = m, m, m
+	r.hold(m, i.Renamed)
 	r.users[m.user]++
 	r.changes = append(r.changes, UserChange{m.user, m.id, +1})
 	if p := m.proof(); p != "" && r.proofs[p] == nil {
@@ -267,6 +269,7 @@ func (r *Room) remove(now time.Time, m *member, named []protocol.LeaveItem) {
 func (r *Room) erase(now time.Time, m *member, named []protocol.LeaveItem) {
 	delete(r.byID, m.id)
 	delete(r.byName, m.name)
+	r.release(m)
 	if r.users[m.user]--; r.users[m.user] <= 0 {
 		delete(r.users, m.user)
 	}

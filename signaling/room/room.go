@@ -62,6 +62,7 @@ type Room struct {
 
 	byID    map[protocol.MemberID]*member
 	byName  map[string]*member
+	looks   map[string]*member      // by each key of protocol.Looks
 	sockets map[SocketID]*member    // by present socket
 	users   map[protocol.UserID]int // how many members have the user id
 	proofs  map[proof]*member
@@ -137,6 +138,7 @@ func New(name string, s Settings, p Policy, created time.Time) *Room {
 		plane: plane, mode: plane.Mode(""),
 		byID:    map[protocol.MemberID]*member{},
 		byName:  map[string]*member{},
+		looks:   map[string]*member{},
 		sockets: map[SocketID]*member{},
 		users:   map[protocol.UserID]int{},
 		proofs:  map[proof]*member{}, addresses: map[string]*address{},
@@ -146,10 +148,6 @@ func New(name string, s Settings, p Policy, created time.Time) *Room {
 // Empty reports whether the room has no members and none who waits to be let
 // in.
 func (r *Room) Empty() bool { return len(r.order) == 0 && len(r.probes) == 0 }
-
-// HasName reports whether a member has that user name, which must be
-// normalised (protocol.Name).
-func (r *Room) HasName(name string) bool { return r.byName[name] != nil }
 
 // Members gives the number of members, present and absent.
 func (r *Room) Members() int { return len(r.order) }
