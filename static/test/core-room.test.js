@@ -16,6 +16,14 @@ test('joining: who is there, and what we tell', async (t) => {
   assert.deepEqual(members.map(({ id, name, connection, camera }) => [id, name, connection, camera]), [['S_ben', 'Ben', 'connecting', null]]);
 });
 
+test('one goes by the name that the server has', async (t) => {
+  const { room, server } = await enter(t, { ...joined, username: 'Ann B', room: 'normal' });
+  assert.deepEqual([room.state.self.name, room.state.room], ['Ann B', 'normal']);
+  await comeBack(t, { server, room }, { ...joined, username: 'Ann B', resumed: true });
+  assert.equal(FakeSocket.last.of('reconnect')[0].username, 'Ann', 'as it was given');
+  assert.equal(room.state.self.name, 'Ann B');
+});
+
 test('a refusal rejects with its word, and leaves nothing behind', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   for (const type of ['repeat', 'room-full', 'forbidden']) {

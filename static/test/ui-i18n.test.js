@@ -65,7 +65,8 @@ test('keys that are put together exist for all they are put together from', () =
   const wanted = [
     ...['audio', 'video', 'both'].flatMap((kind) => problems.map((type) => `problem.${kind}.${type}`)),
     ...['denied', 'unsupported', 'unknown', 'insecure'].map((type) => `problem.screen.${type}`),
-    ...['repeat', 'room-full', 'locked', 'mode', 'forbidden', 'invalid', 'unreachable', 'closing', 'internal'].map((type) => `error.${type}`),
+    ...['empty', 'long', 'dots'].map((fault) => `landing.${fault}`),
+    ...['repeat', 'name', 'room', 'room-full', 'locked', 'mode', 'forbidden', 'invalid', 'unreachable', 'closing', 'internal'].map((type) => `error.${type}`),
     ...['joined', 'left', 'hand', 'share-started', 'share-stopped', 'back', 'away', 'error', 'forbidden', 'too-large', 'rate', 'media', 'stage-full', 'mode', 'invalid', 'not-in-room',
       'audience', 'audienceBy', 'host', 'hostBy', 'muted.audio', 'muted.video', 'locked', 'unlocked', 'view.grid', 'view.speaker', 'stage.joined', 'stage.left',
       'lost.audioinput', 'lost.videoinput', 'took.audioinput', 'took.videoinput', 'took.audiooutput'].map((kind) => `notice.${kind}`),

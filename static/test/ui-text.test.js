@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { linkPieces } from '../js/ui/links.js';
-import { initials, randomRoom, roomFrom, shade } from '../js/ui/names.js';
+import { initials, randomRoom, roomFault, roomFrom, shade } from '../js/ui/names.js';
 import { deviceProblem, deviceProblems, lossSentence } from '../js/ui/problems.js';
 
 const links = (text) => linkPieces(text).filter((piece) => piece.href).map((piece) => piece.href);
@@ -54,6 +54,9 @@ test('rooms have readable names, and a pasted link is the room it leads to', () 
   assert.equal(roomFrom('  physics '), 'physics');
   assert.equal(roomFrom('https://lectern.example/r/%E6%88%BF%E9%97%B4?x=1'), '房间');
   assert.equal(roomFrom('https://lectern.example/r/%E6'), '%E6');
+  assert.equal(roomFrom('Ｐｈｙｓｉｃｓ\u00A0'), 'Physics');
+  const faults = { '': 'empty', '.': 'dots', '..': 'dots', '...': '', [roomFrom('．')]: 'dots', ['😀'.repeat(64)]: '', ['😀'.repeat(65)]: 'long' };
+  for (const [room, fault] of Object.entries(faults)) assert.equal(roomFault(room), fault, room);
 });
 
 test('one sentence for each different problem of the devices', () => {

@@ -22,10 +22,12 @@ export class SignalError extends Error {
   /**
    * @param {string} type
    * @param {string} [message]
+   * @param {string} [field] at fault
    */
-  constructor(type, message = type) {
+  constructor(type, message = type, field = '') {
     super(message);
     this.type = type;
+    this.field = field;
   }
 }
 

@@ -237,10 +237,11 @@ export class Room extends Requests {
 
   /** @param {Joined} joined */
   #joined({
-    memberId, room, mode, role, members, iceServers, resumeToken, resumed, maxMembers, connectors = [],
+    memberId, room, username = this.state.self.name, mode, role, members, iceServers, resumeToken, resumed, maxMembers, connectors = [],
     audience = 0, stage = 0, locked = false, maxFileBytes = 0,
   }) {
     this.#token = resumeToken;
+    this.#set({ self: { ...this.state.self, name: username } });
     this.#me = memberId;
     this.#maxFile = maxFileBytes;
     this.mesh.configuration = { iceServers };

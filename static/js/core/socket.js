@@ -169,7 +169,7 @@ export class Socket extends EventTarget {
     if (!asked) return;
     this.#asked.delete(id);
     clearTimeout(asked.timer);
-    if (data?.error) asked.reject(new SignalError(String(data.error.type), data.error.message));
+    if (data?.error) asked.reject(new SignalError(String(data.error.type), data.error.message, data.error.field));
     else asked.resolve(data);
   }
 

@@ -189,7 +189,10 @@ export interface RosterEntry {
 }
 
 export interface Joined {
-  memberId: string; room: string; mode: Mode; role: Role; members: RosterEntry[];
+  memberId: string; room: string;
+  /** One's own, where it is not as it was sent. */
+  username?: string;
+  mode: Mode; role: Role; members: RosterEntry[];
   iceServers: RTCIceServer[]; resumeToken: string; resumed: boolean; maxMembers: number;
   connectors?: { connectorId: string; memberId: string }[];
   audience?: number; stage?: number; locked?: boolean; maxFileBytes?: number;

@@ -9,6 +9,7 @@ export default {
   'landing.go': 'Open the room',
   'landing.hint': 'Whoever has the name or the link can come in.',
   'landing.empty': 'Give the room a name.',
+  'landing.dots': 'No link can lead to a room of this name. Please choose another one.',
   'landing.long': 'Please choose a name of at most {n} characters.',
 
   'ready.title': 'Ready?',
@@ -54,7 +55,9 @@ export default {
   'problem.screen.unknown': 'The screen could not be shared. Please try again.',
   'problem.screen.insecure': 'Screens can be shared only from https addresses.',
 
-  'error.repeat': 'Somebody called {name} is already in this room. Please choose another name.',
+  'error.repeat': 'A person in this room is called {name}, or a name that looks like it. Please choose another one.',
+  'error.name': 'A name must have 1 to 64 characters that can be seen. Please choose another one.',
+  'error.room': 'A room cannot be called this. Open another one from the front page.',
   'error.room-full': 'This room is full. Try again when somebody has left, or open another room.',
   'error.locked': 'The host has locked this room. Ask somebody inside to let you in.',
   'error.mode': 'This room has no audience. Ask for the link for speakers.',

@@ -9,6 +9,7 @@ export default {
   'landing.go': '打开房间',
   'landing.hint': '知道名称或链接的人都可以进入。',
   'landing.empty': '请填写房间名称。',
+  'landing.dots': '没有链接能通向这个名称的房间。请换一个名称。',
   'landing.long': '名称最多 {n} 个字符。',
 
   'ready.title': '准备好了吗？',
@@ -54,7 +55,9 @@ export default {
   'problem.screen.unknown': '屏幕共享失败，请重试。',
   'problem.screen.insecure': '只有 https 地址可以共享屏幕。',
 
-  'error.repeat': '房间里已经有人叫 {name}。请换一个名字。',
+  'error.repeat': '房间里已经有人叫 {name}，或名字看起来一样。请换一个名字。',
+  'error.name': '名字须为 1 到 64 个可见字符。请换一个名字。',
+  'error.room': '房间不能用这个名称。请从首页打开另一个房间。',
   'error.room-full': '房间已满。请等有人离开后再试，或打开另一个房间。',
   'error.locked': '主持人锁定了房间。请联系房间里的人让您进入。',
   'error.mode': '这个房间没有听众席。请索取发言者的链接。',

@@ -3,7 +3,7 @@
 import { say } from '../i18n.js';
 import { h, icon } from './dom.js';
 import { languagePicker } from './language.js';
-import { MAX_ROOM, randomRoom, roomFrom } from './names.js';
+import { MAX_ROOM, randomRoom, roomFault, roomFrom } from './names.js';
 
 /**
  * @param {(room: string) => void} go
@@ -11,7 +11,7 @@ import { MAX_ROOM, randomRoom, roomFrom } from './names.js';
 export function landingView(go) {
   const input = h('input', {
     class: 'input', testid: 'room-input',
-    attrs: { id: 'room', name: 'room', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', maxlength: 300, 'aria-describedby': 'room-hint', 'data-focus': matchMedia('(hover: hover)').matches },
+    attrs: { id: 'room', name: 'room', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', 'aria-describedby': 'room-hint', 'data-focus': matchMedia('(hover: hover)').matches },
   });
   input.value = randomRoom();
   const hint = h('p', { class: 'soft hint', t: 'landing.hint', attrs: { id: 'room-hint' } });
@@ -25,8 +25,9 @@ export function landingView(go) {
       submit: (/** @type {SubmitEvent} */ event) => {
         event.preventDefault();
         const room = roomFrom(input.value);
-        if (room === '' || room.length > MAX_ROOM) {
-          say(hint, room === '' ? 'landing.empty' : 'landing.long', { n: MAX_ROOM });
+        const fault = roomFault(room);
+        if (fault) {
+          say(hint, `landing.${fault}`, { n: MAX_ROOM });
           hint.classList.add('wrong');
           input.setAttribute('aria-invalid', 'true');
           input.focus();

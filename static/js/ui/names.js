@@ -3,7 +3,7 @@
 const MOODS = ['calm', 'bright', 'quiet', 'brave', 'clear', 'early', 'gentle', 'golden', 'happy', 'kind', 'light', 'lucky', 'mellow', 'merry', 'mild', 'neat', 'nimble', 'open', 'proud', 'rapid', 'silver', 'smooth', 'soft', 'still', 'sunny', 'swift', 'warm', 'wide', 'wise', 'young'];
 const THINGS = ['river', 'harbor', 'forest', 'meadow', 'island', 'valley', 'garden', 'bridge', 'canyon', 'cloud', 'comet', 'coral', 'desert', 'falcon', 'field', 'glacier', 'grove', 'lagoon', 'lantern', 'maple', 'marble', 'moon', 'ocean', 'orchid', 'otter', 'pebble', 'pine', 'prairie', 'robin', 'willow'];
 
-/** The longest room name offered a field for, in UTF-16 units. */
+/** The longest room name that the server takes, in characters. */
 export const MAX_ROOM = 64;
 
 /**
@@ -16,18 +16,30 @@ export function randomRoom(random = Math.random) {
 }
 
 /**
- * The room a person means, from a name or a whole link to it.
+ * The room a person means, from a name or a whole link to it. The server has the whole rule for names (PROTOCOL.md
+ * section 3); this makes a link that is worth sending.
  * @param {string} text
  */
 export function roomFrom(text) {
-  const trimmed = text.trim();
+  const trimmed = text.normalize('NFKC').trim();
   const link = /^https?:\/\/[^/]+\/r\/([^/?#]+)/i.exec(trimmed);
   if (!link) return trimmed;
   try {
-    return decodeURIComponent(link[1]).trim();
+    return decodeURIComponent(link[1]).normalize('NFKC').trim();
   } catch {
     return link[1];
   }
+}
+
+/**
+ * What is wrong with a name for a room, or '': it is empty, or too long, or a step of a path, where no link leads.
+ * @param {string} room
+ * @returns {'' | 'empty' | 'long' | 'dots'}
+ */
+export function roomFault(room) {
+  if (room === '') return 'empty';
+  if ([...room].length > MAX_ROOM) return 'long';
+  return room === '.' || room === '..' ? 'dots' : '';
 }
 
 /**

@@ -130,7 +130,7 @@ function joinForm({ name, room, listen, join, error }) {
   const toName = !name || error === 'repeat' || error === 'invalid';
   const input = h('input', {
     class: 'input', testid: 'name-input',
-    attrs: { id: 'name', name: 'name', autocomplete: 'nickname', maxlength: 64, required: true, 'data-focus': toName, 'aria-describedby': 'name-hint' },
+    attrs: { id: 'name', name: 'name', autocomplete: 'nickname', required: true, 'data-focus': toName, 'aria-describedby': 'name-hint' },
   });
   input.value = name;
   const hint = h('p', { class: 'soft small', t: listen ? 'ready.nameHintListen' : 'ready.nameHint', attrs: { id: 'name-hint' } });
@@ -142,7 +142,7 @@ function joinForm({ name, room, listen, join, error }) {
     const text = /** @type {HTMLElement} */ (problem.lastElementChild);
     say(text, `error.${type}`, { name: asked, room });
     announce(text.textContent ?? '', true);
-    if (type === 'repeat' || type === 'invalid') input.select();
+    if (['repeat', 'invalid', 'name'].includes(type)) input.select();
   };
   const enter = async (/** @type {boolean} */ silent) => {
     const chosen = input.value.trim();
@@ -172,10 +172,12 @@ function joinForm({ name, room, listen, join, error }) {
   }, h('div', { class: 'field' }, h('label', { t: 'ready.name', attrs: { for: 'name' } }), input, hint), problem, go, !listen && quiet);
 }
 
-const TYPES = ['repeat', 'room-full', 'locked', 'mode', 'forbidden', 'invalid', 'unreachable', 'closing', 'internal'];
+const TYPES = ['repeat', 'name', 'room', 'room-full', 'locked', 'mode', 'forbidden', 'invalid', 'unreachable', 'closing', 'internal'];
 
 /** @param {unknown} error */
 function errorType(error) {
-  const type = /** @type {{type?: unknown}} */ (error ?? {}).type;
+  const { type, field } = /** @type {{type?: unknown, field?: unknown}} */ (error ?? {});
+  if (type === 'invalid' && field === 'username') return 'name';
+  if (type === 'invalid' && field === 'roomname') return 'room';
   return typeof type === 'string' && TYPES.includes(type) ? type : 'internal';
 }
