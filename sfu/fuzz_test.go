@@ -184,7 +184,7 @@ func stir(p *Plane, c *connector, what byte, sdp, text string) {
 	case 13:
 		c.flowing(codec.Video)
 	case 14:
-		p.Return(from, media.Return{Moved: true, Lossy: true})
+		p.Return(from, media.Return{Moved: true})
 	case 15:
 		if !c.ended && len(c.gate) < cap(c.gate) {
 			c.control(message{Type: "getOffer", Data: json.RawMessage(text)})

@@ -211,25 +211,15 @@ func (p *Plane) openLink(c *connector) link {
 	return p.makeLink(c, c.files, out)
 }
 
-// Return mends what the drop of a socket can have broken: offers that may not
-// have arrived are made again, and if the client's address changed, its
-// connections are restarted.
+// Return mends what the drop of a socket can have broken: connections that
+// could not be had are tried again, and if the client's address changed, the
+// others are restarted. What was offered and not answered the room says again.
 func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.ConnectorRef {
 	m := p.members[id]
 	if m == nil {
 		return nil
 	}
 	p.queue.run()
-	if how.Lossy {
-		for _, c := range slices.Clone(m.connectors) {
-			switch {
-			case c.offers && c.offered && !c.answered:
-				p.replace(c)
-			case c.bySocket() && c.pending == overSocket:
-				c.offerOverSocket()
-			}
-		}
-	}
 	var refs []protocol.ConnectorRef
 	for _, c := range slices.Clone(m.connectors) {
 		if c.remoteID == "" {
@@ -240,17 +230,37 @@ func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.Connec
 			c.moved()
 		}
 	}
-	for _, other := range p.stage {
-		if other == m || m.sees(other.user) {
-			continue
-		}
-		if p.asks[ask{id, other.id}] > 0 {
-			p.send(id, &protocol.GetOffer{Member: other.id})
-			continue
-		}
-		p.show(m, other)
-	}
+	p.tryAgain(m)
 	return refs
+}
+
+// tryAgain has a member see whom it does not see, and be seen: a connection that
+// failed for good while the network was away is no reason against another one.
+// What the client was asked for, and has not offered, it is asked for again.
+func (p *Plane) tryAgain(m *member) {
+	for a := range p.asks {
+		if a.who == m.id && a.to == standIn {
+			p.send(m.id, &protocol.GetOffer{Member: standIn})
+		}
+	}
+	for _, other := range slices.Clone(p.stage) {
+		if other == m {
+			continue
+		}
+		if other.display != nil && !m.sees(other.display) {
+			p.showDisplay(m, other)
+		}
+		switch {
+		case m.sees(other.user):
+		case p.asks[ask{m.id, other.id}] > 0:
+			p.send(m.id, &protocol.GetOffer{Member: other.id})
+		default:
+			p.show(m, other)
+		}
+	}
+	if m.stage {
+		p.ensureUplink(m)
+	}
 }
 
 // Detach ends everything of a member, and its tiles at the others.

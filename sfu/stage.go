@@ -10,7 +10,7 @@ import (
 // standIn stands for the audience at an existing client that is alone on
 // stage: without a connector it would send nothing. The client shows it as a
 // member without picture.
-const standIn protocol.MemberID = "audience"
+const standIn = protocol.AudienceMember
 
 // Attach shows the newcomer to everybody if it is on stage, and the stage to
 // the newcomer.

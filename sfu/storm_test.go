@@ -158,7 +158,7 @@ func (s *storm) happen(c *connector) string {
 		c.flowing(1)
 		return "flows"
 	case 3:
-		s.p.Return(c.member.id, media.Return{Moved: s.rnd.IntN(2) == 0, Lossy: true})
+		s.p.Return(c.member.id, media.Return{Moved: s.rnd.IntN(2) == 0})
 		return "return"
 	}
 	if c.offers && c.offered {

@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts with what the p
 // links that carry nothing. A line is what happens:
 //
 //	join a [audience] [downlink] [events] [shares]
-//	stage a | audience a | leave a | return a [moved] [lossy]
+//	stage a | audience a | leave a | return a [moved]
 //	a hides b user, c display | a is told b: text | carries a
 //	a offers x to b user: video sendrecv, audio sendrecv, app
 //	a answers #1 as x: video sendonly, audio inactive, app
@@ -129,7 +129,7 @@ func (p *player) play(line string) {
 	case words[0] == "leave":
 		p.plane.Detach(protocol.MemberID(words[1]), nil)
 	case words[0] == "return":
-		refs := p.plane.Return(protocol.MemberID(words[1]), media.Return{Moved: slices.Contains(words, "moved"), Lossy: slices.Contains(words, "lossy")})
+		refs := p.plane.Return(protocol.MemberID(words[1]), media.Return{Moved: slices.Contains(words, "moved")})
 		p.say("connectors %v", refs)
 	case strings.HasPrefix(words[0], "#"):
 		p.link(words[0]).play(words[1:], text, line)

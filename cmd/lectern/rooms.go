@@ -73,7 +73,8 @@ func (s *server) roomSettings() (room.Settings, error) {
 		return room.Settings{}, err
 	}
 	return room.Settings{
-		Grace: s.cfg.Grace,
+		Grace:   s.cfg.Grace,
+		Silence: s.cfg.PingInterval + s.cfg.PingTimeout,
 		Policy: room.Policy{
 			Mode: s.cfg.Mode, Stage: s.cfg.Stage, MaxMembers: s.cfg.MaxMembers, StageToken: s.cfg.StageToken,
 		},

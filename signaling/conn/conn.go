@@ -17,9 +17,10 @@ type Socket interface {
 	// ID is the id the client sees as its own.
 	ID() string
 	// Send queues one event. data is one complete JSON value, shared with
-	// other sockets: it must not be changed. It reports false if the queue is
+	// other sockets: it must not be changed. seq is the number of the event for
+	// a client that counts, 0 if it has none. It reports false if the queue is
 	// full or the socket closed.
-	Send(event string, data []byte) bool
+	Send(event string, data []byte, seq uint64) bool
 	// Probe sends a ping at once. done is called exactly once, from any
 	// goroutine, with whether it was answered in time.
 	Probe(timeout time.Duration, done func(alive bool))
@@ -115,9 +116,10 @@ func (s *Server) Open(sock Socket) *Conn {
 }
 
 // Event takes one event. data is its data, nil if there was none; it is not
-// kept. ack, if not nil, is called at most once, before Event returns, with
-// the JSON of the acknowledgement. A fault of ours ends this connection only.
-func (c *Conn) Event(name string, data []byte, ack func(data []byte)) {
+// kept. seq is the number that a client which counts gave it, else 0. ack, if
+// not nil, is called at most once, before Event returns, with the JSON of the
+// acknowledgement. A fault of ours ends this connection only.
+func (c *Conn) Event(name string, data []byte, seq uint64, ack func(data []byte)) {
 	defer c.survive(name)
 	if !c.admit(name, ack) {
 		return
@@ -127,7 +129,7 @@ func (c *Conn) Event(name string, data []byte, ack func(data []byte)) {
 		c.refuse(err, name, ack)
 		return
 	}
-	reply, err := c.take(msg, len(data))
+	reply, err := c.take(msg, seq, len(data))
 	if err != nil {
 		c.refuse(err, name, ack)
 		return
@@ -157,10 +159,10 @@ func (c *Conn) admit(event string, ack func([]byte)) bool {
 	return false
 }
 
-func (c *Conn) take(msg protocol.Message, size int) (any, error) {
+func (c *Conn) take(msg protocol.Message, seq uint64, size int) (any, error) {
 	switch m := msg.(type) {
 	case *protocol.Ping:
-		return nil, nil
+		return c.pong(m), nil
 	case *protocol.Join:
 		return c.enter(m, &m.Identity)
 	case *protocol.Reconnect:
@@ -170,15 +172,33 @@ func (c *Conn) take(msg protocol.Message, size int) (any, error) {
 		return nil, nil
 	}
 	if c.seat != nil {
-		if err := c.seat.Handle(msg); !errors.Is(err, room.ErrNotMember) {
+		if err := c.seat.Handle(numbered(msg, seq)); !errors.Is(err, room.ErrNotMember) {
 			return nil, err
 		}
 		return nil, c.stray(msg)
 	}
-	if c.hold(msg, size) {
+	// A client that counts says who it is before all else.
+	if seq == 0 && c.hold(msg, size) {
 		return nil, nil
 	}
 	return nil, c.stray(msg)
+}
+
+func numbered(msg protocol.Message, seq uint64) protocol.Message {
+	if seq == 0 {
+		return msg
+	}
+	return &protocol.Numbered{Message: msg, Seq: seq}
+}
+
+// pong answers a ping. A client that counts learns how far its room has come.
+func (c *Conn) pong(m *protocol.Ping) any {
+	if c.seat != nil {
+		if taken, ok := c.seat.Seen(m.Seen); ok {
+			return protocol.Pong{Seen: taken}
+		}
+	}
+	return nil
 }
 
 // enter brings the client into a room, and out of the one it is in if that is
@@ -238,7 +258,7 @@ func (c *Conn) stray(msg protocol.Message) error {
 		gone = &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member}
 	}
 	if gone != nil {
-		c.send(gone)
+		c.send(gone, 0)
 	}
 	if _, late := msg.(*protocol.Answer); late {
 		return nil
@@ -254,11 +274,11 @@ func (c *Conn) Violation(errType, detail string) {
 }
 
 // Closed says that the socket is no more; it is called exactly once, after the
-// last Event. clean: it ended in an orderly way.
-func (c *Conn) Closed(clean bool) {
+// last Event. How it ended does not matter: a goodbye acknowledges nothing.
+func (c *Conn) Closed() {
 	c.unhold()
 	if c.seat != nil {
-		c.seat.Gone(!clean)
+		c.seat.Gone()
 		c.seat = nil
 	}
 }

@@ -35,7 +35,7 @@ func (f *fake) RemoteAddr() netip.Addr { return netip.MustParseAddr("192.0.2.1")
 func (f *fake) Keep(member bool)       {}
 func (f *fake) Language() string       { return f.lang }
 
-func (f *fake) Send(event string, data []byte) bool {
+func (f *fake) Send(event string, data []byte, _ uint64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.room == 0 {
@@ -122,25 +122,25 @@ func TestJoinElsewhereLeavesFirst(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
 		b, fb := w.open("B")
-		a.Event("join", who("ann", "r1"), nil)
-		b.Event("join", who("bob", "r1"), nil)
+		a.Event("join", who("ann", "r1"), 0, nil)
+		b.Event("join", who("bob", "r1"), 0, nil)
 		same(t, "ann is asked for an offer", fa.take(), `getOffer {"memberId":"B"}`)
-		a.Event("offer", []byte(offer), nil)
-		b.Event("answer", []byte(answer), nil)
+		a.Event("offer", []byte(offer), 0, nil)
+		b.Event("answer", []byte(answer), 0, nil)
 		fa.take()
 		fb.take()
-		a.Event("join", who("ann", "r2"), nil)
+		a.Event("join", who("ann", "r2"), 0, nil)
 		same(t, "bob is told that ann left", fb.take(), `leave {"connectorId":"c2","memberId":"A"}`)
 		if n := w.hub.RoomCount(); n != 2 {
 			t.Errorf("there are %d rooms, want 2", n)
 		}
-		b.Event("icecandidate", []byte(`{"remoteConnectorId":"x","memberId":"A","candidate":{"candidate":""}}`), nil)
+		b.Event("icecandidate", []byte(`{"remoteConnectorId":"x","memberId":"A","candidate":{"candidate":""}}`), 0, nil)
 		if got := fb.take(); len(got) != 1 || !strings.Contains(got[0], `"not-in-room"`) {
 			t.Errorf("a signal to another room is answered by %q", got)
 		}
 		same(t, "nothing crosses rooms", fa.take())
-		a.Closed(true)
-		b.Closed(true)
+		a.Closed()
+		b.Closed()
 	})
 }
 
@@ -151,18 +151,18 @@ func TestRefusedElsewhereStays(t *testing.T) {
 		a, fa := w.open("A")
 		b, fb := w.open("B")
 		c, _ := w.open("C")
-		a.Event("join", who("ann", "r1"), nil)
-		b.Event("join", who("bob", "r1"), nil)
-		c.Event("join", []byte(`{"id":"another-0123456789abcdef","username":"ann","roomname":"r2"}`), nil)
+		a.Event("join", who("ann", "r1"), 0, nil)
+		b.Event("join", who("bob", "r1"), 0, nil)
+		c.Event("join", []byte(`{"id":"another-0123456789abcdef","username":"ann","roomname":"r2"}`), 0, nil)
 		fa.take()
 		for _, refused := range []struct{ event, room, want string }{
 			{"join", "r2", "repeat"}, {"reconnect", "r2", "invalid"}, {"reconnect", "r3", "invalid"},
 		} {
-			a.Event(refused.event, who("ann", refused.room), nil)
+			a.Event(refused.event, who("ann", refused.room), 0, nil)
 			if got := fa.take(); len(got) != 1 || !strings.Contains(got[0], refused.want) {
 				t.Errorf("%s in %s is answered by %q, want %s", refused.event, refused.room, got, refused.want)
 			}
-			a.Event("offer", []byte(offer), nil)
+			a.Event("offer", []byte(offer), 0, nil)
 			if got := fb.take(); len(got) != 1 || !strings.HasPrefix(got[0], "offer ") {
 				t.Errorf("after a refused %s in %s bob gets %q, want ann's offer", refused.event, refused.room, got)
 			}
@@ -172,7 +172,7 @@ func TestRefusedElsewhereStays(t *testing.T) {
 			t.Errorf("there are %d rooms, want 2", n)
 		}
 		for _, c := range []*conn.Conn{a, b, c} {
-			c.Closed(true)
+			c.Closed()
 		}
 	})
 }
@@ -181,26 +181,26 @@ func TestEmptyRoomIsGoneAtOnce(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, _ := w.open("A")
 		for i := range 1000 {
-			a.Event("join", who("ann", fmt.Sprint("room", i)), nil)
+			a.Event("join", who("ann", fmt.Sprint("room", i)), 0, nil)
 		}
 		synctest.Wait()
 		if n := w.hub.RoomCount(); n != 1 {
 			t.Errorf("after 1,000 joins of other rooms there are %d, want 1", n)
 		}
-		a.Event("leave", []byte(`[]`), nil)
+		a.Event("leave", []byte(`[]`), 0, nil)
 		synctest.Wait()
 		if n := w.hub.RoomCount(); n != 0 {
 			t.Errorf("after the leave there are %d rooms, want none", n)
 		}
-		a.Closed(true)
+		a.Closed()
 	})
 }
 
 func TestGraceKeepsTheName(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, _ := w.open("A")
-		a.Event("join", who("ann", "r"), nil)
-		a.Closed(false)
+		a.Event("join", who("ann", "r"), 0, nil)
+		a.Closed()
 		time.Sleep(15*time.Second - time.Millisecond)
 		if is, err := w.hub.HasName(t.Context(), "r", "ann"); !is || err != nil {
 			t.Errorf("during the grace period the name is taken: %v, %v", is, err)
@@ -216,16 +216,16 @@ func TestGraceKeepsTheName(t *testing.T) {
 func TestLateAnswerOutsideARoom(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		b, fb := w.open("B")
-		b.Event("join", who("bob", "r"), nil)
-		b.Event("leave", []byte(`[]`), nil)
-		b.Event("answer", []byte(answer), nil)
+		b.Event("join", who("bob", "r"), 0, nil)
+		b.Event("leave", []byte(`[]`), 0, nil)
+		b.Event("answer", []byte(answer), 0, nil)
 		same(t, "the answer's connector is ended", fb.take(), `leave {"connectorId":"c2","memberId":"A"}`)
-		b.Event("offer", []byte(strings.Replace(offer, `"B"`, `"A"`, 1)), nil)
+		b.Event("offer", []byte(strings.Replace(offer, `"B"`, `"A"`, 1)), 0, nil)
 		got := fb.take()
 		if len(got) != 2 || got[0] != `leave {"connectorId":"c1","memberId":"A"}` || !strings.Contains(got[1], `"not-in-room"`) {
 			t.Errorf("the offer is answered by %q, want its leave and not-in-room", got)
 		}
-		b.Closed(true)
+		b.Closed()
 	})
 }
 
@@ -233,25 +233,25 @@ func TestSignalsBeforeReconnectAreHeld(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
 		b, _ := w.open("B")
-		a.Event("join", who("ann", "r"), nil)
-		b.Event("join", who("bob", "r"), nil)
-		a.Event("offer", []byte(offer), nil)
-		b.Closed(true)
+		a.Event("join", who("ann", "r"), 0, nil)
+		b.Event("join", who("bob", "r"), 0, nil)
+		a.Event("offer", []byte(offer), 0, nil)
+		b.Closed()
 		fa.take()
 		back, fback := w.open("B2")
-		back.Event("answer", []byte(answer), nil)
-		back.Event("reconnect", who("bob", "r"), nil)
+		back.Event("answer", []byte(answer), 0, nil)
+		back.Event("reconnect", who("bob", "r"), 0, nil)
 		same(t, "the answer reaches ann", fa.take(),
 			`answer {"remoteConnectorId":"c2","connectorId":"c1","answer":{"type":"answer","sdp":"v=0"},"memberId":"B"}`)
 		same(t, "the returner hears nothing", fback.take())
 
 		never, fnever := w.open("C")
-		never.Event("answer", []byte(answer), nil)
+		never.Event("answer", []byte(answer), 0, nil)
 		same(t, "an answer of nobody is held", fnever.take())
 		time.Sleep(time.Second)
 		same(t, "and ended when nobody says who it is", fnever.take(), `leave {"connectorId":"c2","memberId":"A"}`)
 		for _, c := range []*conn.Conn{a, back, never} {
-			c.Closed(true)
+			c.Closed()
 		}
 	})
 }
@@ -259,9 +259,9 @@ func TestSignalsBeforeReconnectAreHeld(t *testing.T) {
 func TestKnownIDInAnotherRoom(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
-		a.Event("join", who("ann", "r1"), nil)
+		a.Event("join", who("ann", "r1"), 0, nil)
 		x, fx := w.open("X")
-		x.Event("reconnect", who("ann", "r2"), nil)
+		x.Event("reconnect", who("ann", "r2"), 0, nil)
 		if got := fx.take(); len(got) != 1 || !strings.Contains(got[0], `"invalid"`) {
 			t.Errorf("it is answered by %q, want invalid", got)
 		}
@@ -272,22 +272,22 @@ func TestKnownIDInAnotherRoom(t *testing.T) {
 		if closed, kicked := fa.ended(); closed+kicked != "" {
 			t.Errorf("its socket was ended: %q %q", closed, kicked)
 		}
-		a.Closed(true)
-		x.Closed(true)
+		a.Closed()
+		x.Closed()
 	})
 }
 
 func TestSlowClientIsClosed(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
-		a.Event("join", who("ann", "r"), nil)
+		a.Event("join", who("ann", "r"), 0, nil)
 		fa.mu.Lock()
 		fa.room = 1
 		fa.mu.Unlock()
 		for i := range 3 {
 			b, _ := w.open(fmt.Sprint("B", i))
-			b.Event("join", who(fmt.Sprint("bob", i), "r"), nil)
-			defer b.Closed(true)
+			b.Event("join", who(fmt.Sprint("bob", i), "r"), 0, nil)
+			defer b.Closed()
 		}
 		if closed, _ := fa.ended(); closed != "too slow" {
 			t.Errorf("it was closed because %q, want too slow", closed)
@@ -295,7 +295,7 @@ func TestSlowClientIsClosed(t *testing.T) {
 		if is, _ := w.hub.HasName(t.Context(), "r", "ann"); !is {
 			t.Error("its grace period does not run")
 		}
-		a.Closed(false)
+		a.Closed()
 	})
 }
 
@@ -303,14 +303,14 @@ func TestFloodIsLimitedThenClosed(t *testing.T) {
 	inBubble(t, conn.Options{Rate: 10, Burst: 100}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
 		for range 150 {
-			a.Event("ping", nil, nil)
+			a.Event("ping", nil, 0, nil)
 		}
 		got := fa.take()
 		if len(got) != 1 || !strings.Contains(got[0], `"rate"`) {
 			t.Fatalf("50 messages over the limit give %q, want one rate error", got)
 		}
 		var refused string
-		a.Event("ping", nil, func(ack []byte) { refused = string(ack) })
+		a.Event("ping", nil, 0, func(ack []byte) { refused = string(ack) })
 		if !strings.Contains(refused, `"error":{"type":"rate"`) || !strings.Contains(refused, `"event":"ping"`) {
 			t.Errorf("a dropped message is acknowledged by %q, want a rate error", refused)
 		}
@@ -319,17 +319,17 @@ func TestFloodIsLimitedThenClosed(t *testing.T) {
 		}
 		acked := false
 		time.Sleep(10 * time.Second)
-		a.Event("ping", nil, func([]byte) { acked = true })
+		a.Event("ping", nil, 0, func([]byte) { acked = true })
 		if !acked {
 			t.Error("after a pause messages are still dropped")
 		}
 		for range 1000 {
-			a.Event("ping", nil, nil)
+			a.Event("ping", nil, 0, nil)
 		}
 		if closed, _ := fa.ended(); closed == "" {
 			t.Error("a flood that goes on does not close the connection")
 		}
-		a.Closed(true)
+		a.Closed()
 	})
 }
 
@@ -339,7 +339,7 @@ func TestViolationIsSaidInTheClientsLanguage(t *testing.T) {
 		fa.lang = "zh-CN"
 		a.Violation("too-large", "over 5 bytes")
 		same(t, "the offender is told", fa.take(), `error {"type":"too-large","message":"消息过大：over 5 bytes"}`)
-		a.Closed(false)
+		a.Closed()
 	})
 }
 
@@ -348,18 +348,18 @@ func TestFaultEndsItsConnectionOnly(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
 		b, fb := w.open("B")
-		a.Event("join", who("ann", "r"), nil)
-		b.Event("join", who("bob", "r"), func([]byte) { panic("boom") })
+		a.Event("join", who("ann", "r"), 0, nil)
+		b.Event("join", who("bob", "r"), 0, func([]byte) { panic("boom") })
 		if got := fb.take(); len(got) != 1 || !strings.Contains(got[0], `"internal"`) {
 			t.Errorf("the client is told %q, want an internal error", got)
 		}
 		if closed, _ := fb.ended(); closed == "" {
 			t.Error("its connection lives on")
 		}
-		b.Closed(true)
-		a.Event("leave", []byte(`[]`), nil)
+		b.Closed()
+		a.Event("leave", []byte(`[]`), 0, nil)
 		same(t, "ann is served", fa.take(), `getOffer {"memberId":"B"}`)
-		a.Closed(true)
+		a.Closed()
 	})
 }
 
@@ -368,9 +368,9 @@ func TestAcks(t *testing.T) {
 		a, fa := w.open("A")
 		var acks []string
 		ack := func(data []byte) { acks = append(acks, string(data)) }
-		a.Event("join", who("ann", "r"), ack)
-		a.Event("join", []byte(`{}`), ack)
-		a.Event("ping", nil, ack)
+		a.Event("join", who("ann", "r"), 0, ack)
+		a.Event("join", []byte(`{}`), 0, ack)
+		a.Event("ping", nil, 0, ack)
 		if len(acks) != 3 || acks[0] != "{}" || acks[2] != "{}" {
 			t.Fatalf("got the acks %q", acks)
 		}
@@ -383,6 +383,6 @@ func TestAcks(t *testing.T) {
 		if got := fa.take(); len(got) != 1 || !strings.HasPrefix(got[0], "error ") {
 			t.Errorf("got %q, want the error as an event too", got)
 		}
-		a.Closed(true)
+		a.Closed()
 	})
 }

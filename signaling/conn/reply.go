@@ -13,10 +13,12 @@ import (
 func (c *Conn) Socket() room.SocketID { return room.SocketID(c.socket.ID()) }
 
 // Put hands an event to the socket.
-func (c *Conn) Put(event string, data []byte) bool { return c.socket.Send(event, data) }
+func (c *Conn) Put(event string, data []byte, seq uint64) bool {
+	return c.socket.Send(event, data, seq)
+}
 
 // Tell sends an error event.
-func (c *Conn) Tell(e *protocol.Error) { c.sendError(e) }
+func (c *Conn) Tell(e *protocol.Error, seq uint64) { c.send(e.Message(c.socket.Language()), seq) }
 
 // Probe hands on to the socket.
 func (c *Conn) Probe(timeout time.Duration, done func(alive bool)) { c.socket.Probe(timeout, done) }
@@ -34,7 +36,7 @@ func (c *Conn) Closing(reason string) {
 	capable := c.capable
 	c.capableMu.Unlock()
 	if capable {
-		c.send(&protocol.Closing{Reason: reason})
+		c.send(&protocol.Closing{Reason: reason}, 0)
 	}
 }
 
@@ -45,13 +47,13 @@ func (c *Conn) setCapable(is bool) (was bool) {
 	return was
 }
 
-func (c *Conn) send(m protocol.Outgoing) {
+func (c *Conn) send(m protocol.Outgoing, seq uint64) {
 	data, err := protocol.Encode(m)
 	if err != nil {
 		c.server.options.Log.Error("encoding a message", "err", err)
 		return
 	}
-	if !c.socket.Send(m.EventName(), data) {
+	if !c.socket.Send(m.EventName(), data, seq) {
 		c.socket.Close("too slow")
 	}
 }
@@ -97,7 +99,7 @@ func (c *Conn) acknowledgeRefusal(m *protocol.ErrorMessage, ack func([]byte)) {
 
 func (c *Conn) sendError(e *protocol.Error) *protocol.ErrorMessage {
 	m := e.Message(c.socket.Language())
-	c.send(m)
+	c.send(m, 0)
 	return m
 }
 

@@ -15,19 +15,19 @@ func TestRoomTellsErrorsInTheClientsLanguage(t *testing.T) {
 		b, fb := w.open("B")
 		fb.lang = "zh-CN,en;q=0.5"
 		both := protocol.Refuse(protocol.ErrMode, "it stays as it is", "保持不变")
-		a.Tell(both)
-		b.Tell(both)
+		a.Tell(both, 0)
+		b.Tell(both, 0)
 		same(t, "in English", fa.take(), `error {"type":"mode","message":"it stays as it is"}`)
 		same(t, "in Chinese", fb.take(), `error {"type":"mode","message":"保持不变"}`)
 		fb.mu.Lock()
 		fb.room = 0
 		fb.mu.Unlock()
-		b.Tell(both)
+		b.Tell(both, 0)
 		if closed, _ := fb.ended(); closed != "too slow" {
 			t.Errorf("a client that reads nothing was closed because %q, want too slow", closed)
 		}
-		a.Closed(true)
-		b.Closed(true)
+		a.Closed()
+		b.Closed()
 	})
 }
 
@@ -36,12 +36,12 @@ func TestRoomTellsErrorsInTheClientsLanguage(t *testing.T) {
 func TestRoomsRateIsToldOnceASecond(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
-		a.Event("join", []byte(`{"id":"ann-0123456789abcdef","username":"ann","roomname":"r","capabilities":["roster"]}`), nil)
+		a.Event("join", []byte(`{"id":"ann-0123456789abcdef","username":"ann","roomname":"r","capabilities":["roster"]}`), 0, nil)
 		refused := 0
 		flood := func() (events int) {
 			fa.take()
 			for range 80 {
-				a.Event("mute", []byte(`{"memberId":"A","kind":"audio"}`), func(ack []byte) {
+				a.Event("mute", []byte(`{"memberId":"A","kind":"audio"}`), 0, func(ack []byte) {
 					if strings.Contains(string(ack), `"error":{"type":"rate"`) {
 						refused++
 					}
@@ -64,6 +64,6 @@ func TestRoomsRateIsToldOnceASecond(t *testing.T) {
 		if n := flood(); n != 1 {
 			t.Errorf("a second later it is told %d times, want once", n)
 		}
-		a.Closed(true)
+		a.Closed()
 	})
 }

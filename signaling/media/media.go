@@ -18,8 +18,8 @@
 //     P2P mode the other end of a connector is a member's, in SFU mode it is
 //     the server's own, and only the plane knows when a member has to be told
 //     that one ended.
-//   - The room keeps what is for an absent member; what it cannot keep (a
-//     getOffer, which ages badly) Return makes good.
+//   - The room sends again what a member may not have got, so a plane says
+//     everything once. What ages badly, a getOffer, Return makes good.
 //   - Chat that goes over data channels in SFU mode ends at the plane, but is
 //     the room's business: the plane hands it up (Said) and is told to whom it
 //     goes (Say).
@@ -114,9 +114,6 @@ type Return struct {
 	// Moved: the client's address changed, so its media transports are
 	// likely dead and need new candidates.
 	Moved bool
-	// Lossy: the old socket did not end in an orderly way, so the last
-	// messages to it may not have arrived.
-	Lossy bool
 }
 
 // Event is one thing that came up. Exactly one of Msg, Err, Said, Lost, Moved

@@ -278,13 +278,10 @@ func (p *Plane) reconnectWork(from protocol.MemberID, m *protocol.ReconnectWork)
 }
 
 // Return mends what the drop of a socket can have broken: members without a
-// connection to the returner are asked for one, offers that may not have
-// arrived are made again, and, if the returner's address changed, the other
-// side of each connection is asked to restart it.
+// connection to the returner are asked for one, and, if the returner's address
+// changed, the other side of each connection is asked to restart it. What was
+// offered to the returner and not answered the room says again.
 func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.ConnectorRef {
-	if how.Lossy {
-		p.withdrawUnanswered(id)
-	}
 	var refs []protocol.ConnectorRef
 	for _, n := range p.pairs[id] {
 		own, other, who := n.side(id)
@@ -303,19 +300,6 @@ func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.Connec
 		}
 	}
 	return refs
-}
-
-// withdrawUnanswered ends the connectors offered to a member that has not
-// answered them. An answer that is under way after all finds no pair, and its
-// connector is ended too.
-func (p *Plane) withdrawUnanswered(id protocol.MemberID) {
-	for _, n := range slices.Clone(p.pairs[id]) {
-		if n.answerer != id || n.answered != "" {
-			continue
-		}
-		p.remove(n)
-		p.send(n.offerer, &protocol.ConnectorGone{Connector: n.offered, Member: id})
-	}
 }
 
 // Detach tells everybody with a connector to the member that it ended.

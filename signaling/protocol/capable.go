@@ -25,6 +25,10 @@ const (
 // with the server itself. It is no socket's id, so no member's.
 const ServerMember MemberID = "sfu"
 
+// AudienceMember stands for all who listen, at an old client that is alone on
+// stage. It is no socket's id either.
+const AudienceMember MemberID = "audience"
+
 // StreamDownlink is the stream type of the one connector over which a capable
 // client receives everything in SFU mode. Clients do not send it.
 const StreamDownlink StreamType = "downlink"

@@ -12,6 +12,13 @@ type Message interface {
 	Event() string
 }
 
+// Numbered is a message of a client that counts what it sends. The number is
+// one more than that of the message before it, or higher.
+type Numbered struct {
+	Message
+	Seq uint64
+}
+
 // Signal is a message one member sends to another about a connector between
 // them.
 type Signal interface {
@@ -43,6 +50,12 @@ func (i *Identity) Downlink() bool {
 	return i.Capable() && slices.Contains(i.Capabilities, CapabilityDownlink)
 }
 
+// Resumes reports whether the client counts what it sends and gets, so that
+// what a dying connection lost is said again, once.
+func (i *Identity) Resumes() bool {
+	return i.Capable() && slices.Contains(i.Capabilities, CapabilityResume)
+}
+
 // Join enters a room, creating it.
 type Join struct {
 	Identity
@@ -56,6 +69,9 @@ type Join struct {
 type Reconnect struct {
 	Identity
 	ResumeToken string // from joined; empty for old clients
+	// Seen is the number of the last message the client has dealt with. nil of
+	// a client that counts: it has nothing of what its member had.
+	Seen *uint64
 }
 
 // Leave ends the membership. Connectors lists the other ends the client knows.
@@ -113,8 +129,9 @@ type State struct {
 	Speaking *bool `json:"speaking"`
 }
 
-// Ping asks for an acknowledgement and nothing else.
-type Ping struct{}
+// Ping asks for an acknowledgement. A client that counts says how far it has
+// come.
+type Ping struct{ Seen *uint64 }
 
 // Description is an RTCSessionDescriptionInit.
 type Description struct {

@@ -50,7 +50,7 @@ func decode(event string, data []byte) (Message, *Error) {
 	case EventState:
 		return decodeState(data)
 	case EventPing:
-		return &Ping{}, nil
+		return decodePing(data)
 	}
 	return decodeCapable(event, data)
 }
@@ -187,6 +187,29 @@ func (f *fields) boolean(key string) *bool {
 		return nil
 	}
 	return &b
+}
+
+// Seq reads the number that a client which counts gives a message beside its
+// data; 0 if there is none, or it is none.
+func Seq(data []byte) uint64 {
+	var n uint64
+	if len(data) == 0 || json.Unmarshal(data, &n) != nil || n > MaxSeq {
+		return 0
+	}
+	return n
+}
+
+// number reads a count; nil if there is none.
+func (f *fields) number(key string) *uint64 {
+	if !f.has(key) {
+		return nil
+	}
+	var n uint64
+	if json.Unmarshal(f.m[key], &n) != nil || n > MaxSeq {
+		f.fail(Invalid(key, "must be a whole number from 0 to 2^53-1", "须为 0 到 2^53-1 的整数"))
+		return nil
+	}
+	return &n
 }
 
 func (f *fields) token(key string) string {

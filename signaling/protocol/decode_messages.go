@@ -41,7 +41,17 @@ func decodeJoin(data []byte) (Message, *Error) {
 
 func decodeReconnect(data []byte) (Message, *Error) {
 	f := object("data", data)
-	m := &Reconnect{Identity: decodeIdentity(f), ResumeToken: f.token("resumeToken")}
+	m := &Reconnect{Identity: decodeIdentity(f), ResumeToken: f.token("resumeToken"), Seen: f.number("seen")}
+	return m, f.err
+}
+
+// decodePing takes anything: existing servers ignored what came with it.
+func decodePing(data []byte) (Message, *Error) {
+	if first(data) != '{' {
+		return &Ping{}, nil
+	}
+	f := object("data", data)
+	m := &Ping{Seen: f.number("seen")}
 	return m, f.err
 }
 

@@ -187,7 +187,7 @@ func TestDocumentedExamples(t *testing.T) {
 		events[event]++
 	}
 	for _, e := range []string{"join", "reconnect", "reconnectWork", "leave", "offer", "answer", "icecandidate", "state",
-		"role", "remove", "mute", "lock", "mode", "chat", "view", "report", "audience"} {
+		"role", "remove", "mute", "lock", "mode", "chat", "view", "report", "audience", "ping"} {
 		if events[e] == 0 {
 			t.Errorf("PROTOCOL.md has no example of %s", e)
 		}
@@ -198,7 +198,7 @@ func FuzzDecode(f *testing.F) {
 	for _, e := range []string{"join", "reconnect", "reconnectWork", "leave", "offer", "answer", "icecandidate", "state", "ping",
 		"role", "remove", "mute", "lock", "mode", "chat", "view", "report", "audience", "?"} {
 		f.Add(e, []byte(`{"id":"i","username":"u","roomname":"r","connectorId":"c","memberId":"m","remoteConnectorId":"d","streamType":"user","type":"offer","data":{"offer":{"type":"offer","sdp":"v"}},"offer":{"type":"offer","sdp":"v"},"answer":{"type":"answer","sdp":"v"},"candidate":{"candidate":""},"audio":true}`))
-		f.Add(e, []byte(`{"memberId":"m","role":"host","kind":"audio","locked":true,"mode":"sfu","id":"i","text":"t","hidden":[{"memberId":"m","streamType":"user"}],"connectorId":"c","state":"failed","busy":true}`))
+		f.Add(e, []byte(`{"memberId":"m","role":"host","kind":"audio","locked":true,"seen":7,"mode":"sfu","id":"i","text":"t","hidden":[{"memberId":"m","streamType":"user"}],"connectorId":"c","state":"failed","busy":true}`))
 		f.Add(e, []byte(`[{"memberId":"m","remoteConnectorId":"c"}]`))
 		f.Add(e, []byte(`null`))
 	}

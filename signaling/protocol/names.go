@@ -84,6 +84,7 @@ const (
 	MaxLeave          = 4096      // entries of a leave list
 	MaxCapabilities   = 32        // entries of a capability list
 	MaxToken          = 4 << 10   // bytes of a token
+	MaxSeq            = 1<<53 - 1 // number of a message: what JavaScript counts exactly
 	maxReconnectExtra = 2 << 10   // bytes of the data of a reconnectWork getOffer
 	minProof          = 16        // characters from which a user id is a secret
 )
@@ -96,4 +97,8 @@ const (
 	// CapabilityDownlink: in SFU mode it takes one connector for everything it
 	// receives. It counts only together with CapabilityRoster.
 	CapabilityDownlink = "downlink"
+	// CapabilityResume: it counts what it sends and gets, so that what a dying
+	// connection lost is said again, once. It counts only together with
+	// CapabilityRoster.
+	CapabilityResume = "resume"
 )

@@ -98,6 +98,7 @@ type Joined struct {
 	ResumeToken   string         `json:"resumeToken"`
 	ServerVersion string         `json:"serverVersion"`
 	Resumed       bool           `json:"resumed"`
+	Seen          *uint64        `json:"seen,omitempty"`       // the last message taken of a client that counts
 	Connectors    []ConnectorRef `json:"connectors,omitempty"` // when resumed
 	GraceMS       int64          `json:"graceMs"`
 	MaxMembers    int            `json:"maxMembers"`
@@ -130,6 +131,12 @@ type ModeChanged struct {
 // connection, and why.
 type Closing struct {
 	Reason string `json:"reason"`
+}
+
+// Pong acknowledges a ping of a client that counts. Seen is the number of its
+// last message that was dealt with.
+type Pong struct {
+	Seen uint64 `json:"seen"`
 }
 
 // Empty is the acknowledgement of a message that has no other answer.

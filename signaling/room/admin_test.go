@@ -208,8 +208,8 @@ func TestCloseRoom(t *testing.T) {
 		if err := sa.Handle(&protocol.Lock{}); !errors.Is(err, room.ErrNotMember) {
 			t.Errorf("a message to the closed room gives %v", err)
 		}
-		sa.Gone(true)
-		sb.Gone(true)
+		sa.Gone()
+		sb.Gone()
 		synctest.Wait()
 		if info, err := h.Room(t.Context(), "r"); err != nil || info.Count != 1 {
 			t.Errorf("the end of the old room touched the new one: %+v, %v", info, err)
@@ -297,7 +297,7 @@ func TestOperatorGivesUp(t *testing.T) {
 		if err := h.CloseRoom(t.Context(), "r"); err != nil {
 			t.Error(err)
 		}
-		seat.Gone(false)
+		seat.Gone()
 		h.Close()
 	})
 }

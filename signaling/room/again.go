@@ -25,7 +25,7 @@ func (r *Room) part(now time.Time, m *member) {
 		return
 	}
 	delete(r.sockets, m.socket)
-	m.lossy, m.parted = false, true
+	m.parted = true
 	r.absentUntil(now, m, min(partGrace, r.settings.Grace))
 	r.plane.Detach(m.id, nil)
 	if m.role.OnStage() {
@@ -71,9 +71,9 @@ func (r *Room) beginAgain(now time.Time, m *member, e Entry, i *protocol.Identit
 		r.remove(now, mine, nil) // the socket was another member's until now
 	}
 	r.present(m)
-	m.socket, m.addr, m.lossy = e.Socket, e.Addr, false
+	m.socket, m.addr = e.Socket, e.Addr
 	r.sockets[m.socket] = m
-	m.away, m.awayBytes, m.recent = nil, 0, nil
+	m.post, m.resumes = post{}, i.Resumes()
 	m.audio, m.video, m.screen, m.speaking = nil, nil, false, false
 	if !m.parted {
 		r.plane.Detach(m.id, nil)

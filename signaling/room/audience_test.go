@@ -91,7 +91,7 @@ func TestAudienceIsSilent(t *testing.T) {
 			if gone := fmt.Sprint("new", i-40); i%2 == 0 {
 				h.leave(gone)
 			} else {
-				h.room.Gone(h.now, room.SocketID(gone), true)
+				h.room.Gone(h.now, room.SocketID(gone))
 				h.take()
 			}
 		}

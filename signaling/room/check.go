@@ -54,9 +54,6 @@ func (r *Room) checkSockets() error {
 		if r.sockets[m.socket] != m {
 			return fmt.Errorf("room: member %s is not found by its socket", m.id)
 		}
-		if len(m.away) > 0 {
-			return fmt.Errorf("room: messages are kept for member %s, who is present", m.id)
-		}
 	}
 	if present != len(r.sockets) || present+len(r.absent) != len(r.order) {
 		return errors.New("room: a socket or an absence is known that is no member's")
@@ -160,7 +157,7 @@ func (r *Room) checkRest() error {
 		if m.hand {
 			raised++
 		}
-		if len(m.said) > maxSaid || len(m.away) > maxAway {
+		if len(m.said) > maxSaid || m.post.bytes > maxKept || len(m.post.refusals) > maxRefusals {
 			return fmt.Errorf("room: too much is kept of or for member %s", m.id)
 		}
 	}

@@ -75,10 +75,10 @@
 //
 // # Bounds
 //
-// What has a bound, and what happens there: a member without a socket has its
-// messages kept (maxAway, maxAwayBytes), after that it has left; a member's
-// Outbox that is full means that its socket is closed and its grace period
-// runs; the inbox holds one request per socket, which then waits. A member
+// What has a bound, and what happens there: what a member may not have got yet
+// is kept up to maxKept bytes, and a member that may have missed more starts
+// afresh when it comes back; a member's Outbox that is full means that its
+// socket is closed and its grace period runs; the inbox holds one request per socket, which then waits. A member
 // says lineRate lines of chat a second, a host does actRate things; what is
 // over is refused. Members that are gone are remembered (maxSeats, for
 // Settings.Remember), and those put out (maxRemoved), while the room lives; of
@@ -93,10 +93,15 @@
 //   - The requests are synchronous. One more switch of goroutines per message
 //     buys back-pressure, errors where the message was read, and no queue to
 //     bound. Signaling is tens of messages a second in a room.
-//   - What an absent member misses is kept and delivered, but for what joined
-//     tells anyhow and for getOffer: the plane finds out on the member's
-//     return who has no connection to it, which also mends a getOffer lost on
-//     a dying socket.
+//   - The end of a socket acknowledges nothing, however orderly: a network
+//     that was away can deliver the client's goodbye and not what was written
+//     before. So what was sent to a member is kept until the client says that
+//     it came (PROTOCOL.md section 5.5) or, if it cannot say so, for as long as
+//     a socket can be dead without anybody noticing, and is sent again on the
+//     member's return (post.go). Not kept is what joined tells anyhow, and
+//     getOffer: the plane finds out on the return who has no connection.
+//   - A member that may have missed more is not told a part of it. It starts
+//     afresh: its client closes its connectors, the plane makes new ones.
 //   - A member is attached to the plane before it is welcomed, so that joined
 //     names the mode the plane gives this member. What the plane then has to
 //     say to it comes after joined.

@@ -2,6 +2,7 @@ package room
 
 import (
 	"crypto/subtle"
+	"log/slog"
 	"time"
 
 	"lectern/signaling/media"
@@ -131,6 +132,10 @@ func (r *Room) welcome(now time.Time, m *member, refs []protocol.ConnectorRef, r
 	if j.ICEServers == nil {
 		j.ICEServers = []protocol.ICEServer{}
 	}
+	if m.resumes {
+		taken := m.post.taken
+		j.Seen = &taken
+	}
 	m.lockTold = r.locked
 	v.Joined = j
 	r.send(now, m, j)
@@ -181,22 +186,28 @@ func (r *Room) takeOver(now time.Time, m *member, e Entry) {
 	if mine := r.sockets[e.Socket]; mine != nil {
 		r.remove(now, mine, nil) // the socket was another member's until now
 	}
-	how := media.Return{Moved: m.addr != e.Addr, Lossy: m.lossy}
+	how := media.Return{Moved: m.addr != e.Addr}
+	whole := r.missed(now, m, e.Msg.(*protocol.Reconnect).Seen)
 	if m.socket != "" {
-		how.Lossy = true
 		delete(r.sockets, m.socket)
 		r.out = append(r.out, Outbound{Socket: m.socket, Kick: "taken over by a new connection"})
 	} else {
 		r.present(m)
 	}
-	m.socket, m.addr, m.lossy = e.Socket, e.Addr, false
+	if !whole {
+		r.note(slog.LevelInfo, "member starts afresh", "member", m.id)
+		r.out = append(r.out, Outbound{Socket: e.Socket, Msg: &protocol.Renegotiate{Type: protocol.EventLeave}})
+		r.beginAgain(now, m, e, identity(e.Msg))
+		return
+	}
+	m.socket, m.addr = e.Socket, e.Addr
 	r.sockets[m.socket] = m
 	r.contend(now, m)
-	held := m.away
-	m.away, m.awayBytes = nil, 0
-	repeat := m.recent
-	m.recent = nil
+	if m.role.OnStage() {
+		r.mark(m)
+	}
 	for _, msg := range e.Held {
+		m.post.answered(msg)
 		if err := r.handle(now, m, msg); err != nil {
 			continue // it was sent before the drop; its time is over
 		}
@@ -209,29 +220,9 @@ func (r *Room) takeOver(now time.Time, m *member, e Entry) {
 	// repeated, which is older.
 	refs := r.plane.Return(m.id, how)
 	v := r.welcome(now, m, refs, true)
-	r.repeat(now, m, how.Lossy, repeat, held)
+	r.repeat(now, m)
 	r.pump(now)
 	r.verdict(e.Socket, v)
-	if m.role.OnStage() {
-		r.mark(m)
-	}
-}
-
-// repeat sends what the member missed: what may have been lost on its last
-// socket, then what was kept for it.
-func (r *Room) repeat(now time.Time, m *member, lossy bool, recent []sent, kept []Outbound) {
-	for _, s := range recent {
-		if lossy && now.Sub(s.at) < recentFor {
-			r.send(now, m, s.msg)
-		}
-	}
-	for _, o := range kept {
-		if o.Err != nil {
-			r.tell(now, m, o.Err)
-		} else {
-			r.send(now, m, o.Msg)
-		}
-	}
 }
 
 // settleProbes decides the takeovers that waited for an old socket.
@@ -248,7 +239,7 @@ func (r *Room) settleProbes(now time.Time, old SocketID, alive bool) {
 			// Everything may have changed meanwhile; start over. The old
 			// socket, if still there, has failed its ping.
 			if m := r.sockets[old]; m != nil {
-				r.drop(now, m, true)
+				r.drop(now, m)
 				r.out = append(r.out, Outbound{Socket: old, Kick: "did not answer a ping"})
 			}
 			r.Enter(now, p.entry)

@@ -13,13 +13,29 @@ var ErrNotMember = errors.New("room: the socket is no member's")
 
 // Handle takes one message from a socket: anything but a Join, a Reconnect or
 // a Ping. An error is ErrNotMember, or a *protocol.Error and the sender's
-// fault.
+// fault. A *protocol.Numbered that has been dealt with before is answered as it
+// was then.
 func (r *Room) Handle(now time.Time, from SocketID, msg protocol.Message) error {
 	m := r.sockets[from]
 	if m == nil {
 		return ErrNotMember
 	}
+	var seq uint64
+	if n, is := msg.(*protocol.Numbered); is {
+		seq, msg = n.Seq, n.Message
+	}
+	if m.resumes && seq > 0 {
+		if is, err := m.post.again(seq); is {
+			return err
+		}
+	}
+	if !m.resumes {
+		m.post.answered(msg)
+	}
 	err := r.handle(now, m, msg)
+	if m.resumes && seq > 0 {
+		m.post.took(seq, err)
+	}
 	r.Pump(now)
 	return err
 }
@@ -44,16 +60,16 @@ func (r *Room) handle(now time.Time, m *member, msg protocol.Message) error {
 }
 
 // Gone says that a socket is no more. Only if it is still a member's present
-// one does that member's grace period begin. lossy: it did not end in an
-// orderly way, so the last messages to it may not have arrived.
-func (r *Room) Gone(now time.Time, s SocketID, lossy bool) {
+// one does that member's grace period begin. How it ended says nothing of what
+// arrived.
+func (r *Room) Gone(now time.Time, s SocketID) {
 	r.probes = slices.DeleteFunc(r.probes, func(p probe) bool { return p.entry.Socket == s })
 	m := r.sockets[s]
 	if m == nil {
 		return
 	}
 	if r.settings.Grace > 0 && m.settled(now, r.settings.Settle) {
-		r.drop(now, m, lossy)
+		r.drop(now, m)
 	} else {
 		r.vanish(now, m)
 	}
@@ -62,9 +78,8 @@ func (r *Room) Gone(now time.Time, s SocketID, lossy bool) {
 }
 
 // drop takes a member's socket from it and begins its grace period.
-func (r *Room) drop(now time.Time, m *member, lossy bool) {
+func (r *Room) drop(now time.Time, m *member) {
 	delete(r.sockets, m.socket)
-	m.lossy = lossy
 	r.absentUntil(now, m, r.settings.Grace)
 	r.plane.Away(m.id)
 	if m.role.OnStage() {

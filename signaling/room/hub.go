@@ -208,10 +208,16 @@ func (h *Hub) Close() {
 // sender's fault, ErrNotMember, or ErrClosed.
 func (s *Seat) Handle(msg protocol.Message) error { return s.loop.handle(s.socket, msg) }
 
+// Seen is as that of Room.
+func (s *Seat) Seen(seen *uint64) (taken uint64, ok bool) {
+	_ = s.loop.do(func(time.Time) { taken, ok = s.loop.room.Seen(s.socket, seen) })
+	return taken, ok
+}
+
 // Gone gives the seat up because the socket is no more; the member's grace
-// period begins. lossy: it did not end in an orderly way.
-func (s *Seat) Gone(lossy bool) {
-	s.loop.gone(s.socket, lossy)
+// period begins.
+func (s *Seat) Gone() {
+	s.loop.gone(s.socket)
 	s.loop.hub.release(s.loop)
 }
 

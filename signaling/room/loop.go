@@ -17,11 +17,13 @@ type Outbox interface {
 	Socket() SocketID
 	// Put queues an event with its data, complete JSON that is shared with
 	// other sockets and must not be changed. It reports false if the queue is
-	// full or the socket closed.
-	Put(event string, data []byte) bool
+	// full or the socket closed. seq is the number of the event for a client
+	// that counts, 0 if it has none.
+	Put(event string, data []byte, seq uint64) bool
 	// Tell queues an error event in the language of the client. If it does
-	// not fit the connection is closed, and its client comes back.
-	Tell(e *protocol.Error)
+	// not fit the connection is closed, and its client comes back. seq is as
+	// in Put.
+	Tell(e *protocol.Error, seq uint64)
 	// Probe sends a ping at once; done is called exactly once, from any
 	// goroutine, with whether it was answered within the timeout.
 	Probe(timeout time.Duration, done func(alive bool))
@@ -182,9 +184,9 @@ func (l *Loop) perform(o Outbound, cache *encoded) {
 	}
 	switch {
 	case o.Msg != nil:
-		l.put(box, o.Msg, cache)
+		l.put(box, o, cache)
 	case o.Err != nil:
-		box.Tell(o.Err)
+		box.Tell(o.Err, o.Seq)
 	case o.Close != "":
 		delete(l.sockets, o.Socket)
 		box.Close(o.Close)
@@ -203,7 +205,8 @@ func (l *Loop) perform(o Outbound, cache *encoded) {
 
 // put sends a message. A socket that does not keep up is closed, and its
 // member's grace period begins.
-func (l *Loop) put(box Outbox, msg protocol.Outgoing, cache *encoded) {
+func (l *Loop) put(box Outbox, o Outbound, cache *encoded) {
+	msg := o.Msg
 	if cache.msg != msg {
 		data, err := protocol.Encode(msg)
 		if err != nil {
@@ -212,12 +215,12 @@ func (l *Loop) put(box Outbox, msg protocol.Outgoing, cache *encoded) {
 		}
 		cache.msg, cache.data = msg, data
 	}
-	if box.Put(msg.EventName(), cache.data) {
+	if box.Put(msg.EventName(), cache.data, o.Seq) {
 		return
 	}
 	delete(l.sockets, box.Socket())
 	box.Close("too slow")
-	l.room.Gone(time.Now(), box.Socket(), true)
+	l.room.Gone(time.Now(), box.Socket())
 }
 
 // do has the loop work and waits until it has.
@@ -298,11 +301,11 @@ func (l *Loop) handle(s SocketID, msg protocol.Message) error {
 }
 
 // gone tells the room that a socket is no more.
-func (l *Loop) gone(s SocketID, lossy bool) {
+func (l *Loop) gone(s SocketID) {
 	_ = l.do(func(now time.Time) {
 		delete(l.sockets, s)
 		delete(l.waiting, s)
-		l.room.Gone(now, s, lossy)
+		l.room.Gone(now, s)
 	})
 }
 

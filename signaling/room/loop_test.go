@@ -32,7 +32,7 @@ func newBox(id string) *box { return &box{id: room.SocketID(id), got: map[string
 
 func (b *box) Socket() room.SocketID { return b.id }
 
-func (b *box) Put(event string, _ []byte) bool {
+func (b *box) Put(event string, _ []byte, _ uint64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.block != nil {
@@ -42,7 +42,7 @@ func (b *box) Put(event string, _ []byte) bool {
 	return true
 }
 
-func (b *box) Tell(*protocol.Error) { b.Put("error", nil) }
+func (b *box) Tell(*protocol.Error, uint64) { b.Put("error", nil, 0) }
 
 func (b *box) Probe(_ time.Duration, done func(bool)) {
 	b.mu.Lock()
@@ -106,7 +106,7 @@ func TestPanicEndsOneRoomOnly(t *testing.T) {
 		if err := good.Handle(&protocol.State{}); err != nil {
 			t.Errorf("the other room gives %v", err)
 		}
-		bad.Gone(true)
+		bad.Gone()
 		again := newBox("A2")
 		seat, v := h.Enter(again, entry(again, "ann", "bad"))
 		if v.Err != nil {
@@ -143,7 +143,7 @@ func TestCloseWithMembersAndWaiters(t *testing.T) {
 		if err := seat.Handle(&protocol.State{}); err != room.ErrClosed {
 			t.Errorf("a message to a closed room gives %v", err)
 		}
-		seat.Gone(true)
+		seat.Gone()
 		if _, v := h.Enter(a, e); v.Err == nil {
 			t.Error("a closed hub lets somebody in")
 		}
@@ -170,7 +170,7 @@ func TestProbeIsAnswered(t *testing.T) {
 				if (v.Err == nil) == alive {
 					t.Errorf("the verdict is %v", v.Err)
 				}
-				old.Gone(true)
+				old.Gone()
 				h.Close()
 			})
 		})
@@ -214,28 +214,39 @@ func wander(h *room.Hub, i int) {
 		if rnd.IntN(2) == 0 {
 			seat.Leave(&protocol.Leave{})
 		} else {
-			seat.Gone(rnd.IntN(2) == 0)
+			seat.Gone()
 		}
 	}
 }
 
-func TestAwayOverflowLeaves(t *testing.T) {
+// TestOverflowStartsAfresh: a member that missed more than is kept for it keeps
+// its place, but begins again when it comes back.
+func TestOverflowStartsAfresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub(relay)
-		a, b := newBox("A"), newBox("B")
+		a, b, c := newBox("A"), newBox("B"), newBox("C")
 		sa, _ := h.Enter(a, entry(a, "ann", "r"))
 		sb, _ := h.Enter(b, entry(b, "bob", "r"))
-		sb.Gone(false)
+		sb.Gone()
 		big := protocol.Description{Type: "offer", SDP: strings.Repeat("x", protocol.MaxSDP)}
 		for i := range 40 {
 			_ = sa.Handle(&protocol.Offer{Connector: protocol.ConnectorID(fmt.Sprint(i)), Member: "B", StreamType: "display", Offer: big})
 		}
-		synctest.Wait()
-		if is, _ := h.HasName(t.Context(), "r", "bob"); is {
-			t.Error("a member that missed 10 MB is still kept")
+		if is, _ := h.HasName(t.Context(), "r", "bob"); !is {
+			t.Error("a member that missed 10 MB has lost its place")
 		}
-		if a.count("leave") == 0 {
-			t.Error("nobody was told")
+		asked := a.count(protocol.EventGetOffer)
+		back := entry(c, "bob", "r")
+		back.Msg = &protocol.Reconnect{Identity: back.Msg.(*protocol.Join).Identity}
+		if _, v := h.Enter(c, back); v.Err != nil {
+			t.Fatal(v.Err)
+		}
+		synctest.Wait()
+		if c.count(protocol.EventReconnect) != 1 || c.count(protocol.EventOffer) != 0 {
+			t.Error("a member that missed 10 MB was not told to close its connectors, or was sent part of what it missed")
+		}
+		if a.count(protocol.EventGetOffer) != asked+1 {
+			t.Error("the others were not asked for new connectors to it")
 		}
 		sa.Leave(&protocol.Leave{})
 		h.Close()
@@ -260,6 +271,6 @@ func BenchmarkRoomRelay(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
-	sa.Gone(false)
-	sb.Gone(false)
+	sa.Gone()
+	sb.Gone()
 }

@@ -8,21 +8,6 @@ import (
 	"lectern/signaling/protocol"
 )
 
-// What is kept for a member without a socket. Over either bound the member
-// has left: a client that finds its room changed that much starts afresh.
-const (
-	maxAway      = 512
-	maxAwayBytes = 4 << 20
-)
-
-// What was sent last is kept for a while, because a socket can be dead long
-// before anybody notices. recentFor covers the default heartbeat (25 s and
-// 20 s).
-const (
-	maxRecent = 32
-	recentFor = 45 * time.Second
-)
-
 // member is one user in a room.
 type member struct {
 	id      protocol.MemberID
@@ -32,6 +17,7 @@ type member struct {
 	renamed bool // its client sent another spelling of the name
 	role    protocol.Role
 	capable bool
+	resumes bool   // its client counts what it sends and gets
 	token   string // proves a returning capable client; secret
 	joined  time.Time
 
@@ -44,14 +30,11 @@ type member struct {
 
 	socket    SocketID  // empty while absent
 	addr      string    // address of the client, without port
-	lossy     bool      // the last socket did not end in an orderly way
 	dropped   time.Time // when it became absent
 	graceEnds time.Time // while absent
 	parted    bool      // its page said that it goes: it has no connectors, and the others take it for gone
 
-	away      []Outbound // kept while absent, in order, for no socket yet
-	awayBytes int
-	recent    []sent // last answers and leaves, oldest first
+	post post
 
 	// What it does, as it says.
 
@@ -73,82 +56,6 @@ type member struct {
 	warned time.Time // when it was last told that a line was refused
 }
 
-// sent is a message whose repetition does no harm, and when it was sent.
-type sent struct {
-	at  time.Time
-	msg protocol.Outgoing
-}
-
-// send gives a message to a member's socket, or keeps it while there is none.
-func (r *Room) send(now time.Time, m *member, msg protocol.Outgoing) {
-	if m.socket == "" {
-		r.keep(now, m, Outbound{Msg: msg})
-		return
-	}
-	m.remember(now, msg)
-	r.out = append(r.out, Outbound{Socket: m.socket, Msg: msg})
-}
-
-// tell gives an error to a member's socket, or keeps it while there is none.
-func (r *Room) tell(now time.Time, m *member, e *protocol.Error) {
-	if m.socket == "" {
-		r.keep(now, m, Outbound{Err: e})
-		return
-	}
-	r.out = append(r.out, Outbound{Socket: m.socket, Err: e})
-}
-
-func (r *Room) keep(now time.Time, m *member, o Outbound) {
-	if m.parted {
-		return // its page is told everything anew
-	}
-	switch o.Msg.(type) {
-	case *protocol.GetOffer: // the plane makes it good on return
-		return
-	case *protocol.Member, *protocol.MemberGone, *protocol.Audience, *protocol.Hands,
-		*protocol.Locked, *protocol.RoleChanged, *protocol.ModeChanged, *protocol.RemovedList: // joined tells it all on return
-		return
-	}
-	m.away = append(m.away, o)
-	m.awayBytes += size(o.Msg)
-	if len(m.away) > maxAway || m.awayBytes > maxAwayBytes {
-		m.away, m.awayBytes = nil, 0
-		r.overdue(now, m) // the next Tick removes it; this may be inside a loop over members
-	}
-}
-
-// size is roughly what a kept message holds in memory, in bytes.
-func size(msg protocol.Outgoing) int {
-	const fixed = 256
-	switch msg := msg.(type) {
-	case *protocol.RelayedOffer:
-		return fixed + len(msg.Offer.SDP)
-	case *protocol.RelayedAnswer:
-		return fixed + len(msg.Answer.SDP)
-	case *protocol.RelayedCandidate:
-		return fixed + len(msg.Candidate)
-	case *protocol.Renegotiate:
-		return fixed + len(msg.Data)
-	case *protocol.ChatLine:
-		return fixed + len(msg.Text)
-	}
-	return fixed
-}
-
-// remember keeps answers and leaves: to a client that has had them already
-// they mean nothing, to one that has not they mean a frozen or a ghost tile.
-func (m *member) remember(now time.Time, msg protocol.Outgoing) {
-	switch msg.(type) {
-	case *protocol.ConnectorGone, *protocol.RelayedAnswer:
-	default:
-		return
-	}
-	if len(m.recent) == maxRecent {
-		m.recent = slices.Delete(m.recent, 0, 1)
-	}
-	m.recent = append(m.recent, sent{now, msg})
-}
-
 // absentUntil begins a member's grace period. absent stays sorted by their
 // ends.
 func (r *Room) absentUntil(now time.Time, m *member, grace time.Duration) {
@@ -164,14 +71,6 @@ func (r *Room) absentUntil(now time.Time, m *member, grace time.Duration) {
 	if m == r.host {
 		r.impatient = false
 	}
-}
-
-// overdue ends a grace period now.
-func (r *Room) overdue(now time.Time, m *member) {
-	r.present(m)
-	m.graceEnds = now
-	r.absent = slices.Insert(r.absent, 0, m)
-	r.countAbsent(m, +1)
 }
 
 // present takes a member off the absent.
@@ -217,7 +116,7 @@ func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, g grant) *Verdi
 	r.lastSeq++
 	m := &member{
 		id: protocol.MemberID(e.Socket), seq: r.lastSeq, user: i.User, name: i.Name,
-		role: g.role, claim: g.claim, yielded: g.yielded, listens: g.listens, capable: i.Capable(),
+		role: g.role, claim: g.claim, yielded: g.yielded, listens: g.listens, capable: i.Capable(), resumes: i.Resumes(),
 		socket: e.Socket, addr: e.Addr, joined: now,
 	}
 	if m.capable {

@@ -104,7 +104,7 @@ func (w *world) step() {
 		_ = w.room.Handle(w.now, s, &protocol.Leave{})
 		w.gone(s)
 	case 1:
-		w.room.Gone(w.now, s, false)
+		w.room.Gone(w.now, s)
 		w.absent = append(w.absent, w.names[s])
 		w.gone(s)
 	case 2:

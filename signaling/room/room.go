@@ -17,6 +17,7 @@ type SocketID string
 // the first room is made.
 type Settings struct {
 	Grace        time.Duration // how long a member without a socket stays; 0: not at all
+	Silence      time.Duration // how long a socket may be dead before its transport notices; 0: 45 s
 	Settle       time.Duration // how long a member without media must have been there to have a grace period
 	Remember     time.Duration // how long one who was a member gets its role back and passes a lock; 0: not at all
 	Policy       Policy        // the server's; its MaxMembers 0 means no limit
@@ -99,6 +100,7 @@ type probe struct {
 // Verdict, Close, Kick, Probe and Note is set.
 type Outbound struct {
 	Socket  SocketID
+	Seq     uint64 // of Msg or Err, for a client that counts; 0: none
 	Msg     protocol.Outgoing
 	Err     *protocol.Error // as an event, in the language of the client
 	Verdict *Verdict        // the answer to Enter

@@ -29,8 +29,9 @@ var update = flag.Bool("update", false, "rewrite the transcripts with what the r
 //	                               makes the plane one that only writes down
 //	addr a 192.0.2.7               the client of socket a has this address
 //	a -> join {...}                socket a sends an event
+//	a #7 -> chat {...}             and gives it the number 7
 //	held a -> answer {...}         socket a sends it before it says who it is
-//	drop a | lose a                socket a ends, in an orderly way or not
+//	drop a                         socket a ends; how says nothing
 //	pong a | mute a                socket a answers a probe, or does not
 //	wait 15s                       time passes
 //	plane said a x1 hello          the plane says something (plane_test.go)
@@ -157,8 +158,8 @@ func (p *player) step(line string) {
 	switch {
 	case words[0] == "addr":
 		p.addr[room.SocketID(words[1])] = words[2]
-	case words[0] == "drop" || words[0] == "lose":
-		p.room.Gone(p.now, room.SocketID(words[1]), words[0] == "lose")
+	case words[0] == "drop":
+		p.room.Gone(p.now, room.SocketID(words[1]))
 	case words[0] == "pong" || words[0] == "mute":
 		p.room.Probed(p.now, room.SocketID(words[1]), words[0] == "pong")
 	case words[0] == "wait":
@@ -173,6 +174,15 @@ func (p *player) step(line string) {
 		if m := p.decode(rest[0], rest[1]); m != nil {
 			s := room.SocketID(words[1])
 			p.held[s] = append(p.held[s], m)
+		}
+	case strings.HasPrefix(words[1], "#"):
+		rest := strings.SplitN(words[3], " ", 2)
+		seq, err := strconv.ParseUint(words[1][1:], 10, 64)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if m := p.decode(rest[0], rest[1]); m != nil {
+			p.handle(room.SocketID(words[0]), &protocol.Numbered{Message: m, Seq: seq})
 		}
 	case words[1] == "->":
 		data := ""
@@ -270,16 +280,32 @@ var tokenCall = regexp.MustCompile(`\$role\((\w+),(\w+),([^)]+)\)`)
 
 func (p *player) message(s room.SocketID, event, data string) {
 	m := p.decode(event, data)
-	switch m.(type) {
+	switch m := m.(type) {
 	case nil:
 	case *protocol.Join, *protocol.Reconnect:
 		p.room.Enter(p.now, room.Entry{Socket: s, Addr: p.addr[s], Msg: m, Held: p.held[s]})
 		delete(p.held, s)
-	default:
-		if err := p.room.Handle(p.now, s, m); err != nil {
-			fmt.Fprintf(&p.out, "  refused %v\n", err)
+	case *protocol.Ping:
+		if taken, ok := p.room.Seen(s, m.Seen); ok {
+			fmt.Fprintf(&p.out, "  seen %d\n", taken)
 		}
+	default:
+		p.handle(s, m)
 	}
+}
+
+func (p *player) handle(s room.SocketID, m protocol.Message) {
+	if err := p.room.Handle(p.now, s, m); err != nil {
+		fmt.Fprintf(&p.out, "  refused %v\n", err)
+	}
+}
+
+// number is what a numbered message has behind it.
+func number(seq uint64) string {
+	if seq == 0 {
+		return ""
+	}
+	return fmt.Sprint(" #", seq)
 }
 
 // report writes what the room wants done.
@@ -298,13 +324,13 @@ func (p *player) report() {
 		case o.Note != nil:
 			fmt.Fprintf(&p.out, "  log %s %s %v\n", o.Note.Level, o.Note.Text, o.Note.Args)
 		case o.Err != nil:
-			fmt.Fprintf(&p.out, "  %s <- error %v\n", o.Socket, o.Err)
+			fmt.Fprintf(&p.out, "  %s <- error %v%s\n", o.Socket, o.Err, number(o.Seq))
 		case o.Msg != nil:
 			data, err := protocol.Encode(o.Msg)
 			if err != nil {
 				p.t.Fatal(err)
 			}
-			fmt.Fprintf(&p.out, "  %s <- %s %s\n", o.Socket, o.Msg.EventName(), data)
+			fmt.Fprintf(&p.out, "  %s <- %s %s%s\n", o.Socket, o.Msg.EventName(), data, number(o.Seq))
 		case o.Verdict != nil && o.Verdict.Err != nil:
 			fmt.Fprintf(&p.out, "  %s refused %v\n", o.Socket, o.Verdict.Err)
 		case o.Verdict != nil:

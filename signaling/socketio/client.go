@@ -94,7 +94,7 @@ func (c *client) disconnect(s *socket) {
 	left := len(c.sockets)
 	c.mu.Unlock()
 	s.stop()
-	s.listener.Closed(true)
+	s.listener.Closed()
 	if left == 0 {
 		c.await()
 	}
@@ -131,8 +131,8 @@ func (c *client) Closing() {
 	}
 }
 
-// Closed ends the namespaces.
-func (c *client) Closed(clean bool) {
+// Closed ends the namespaces. How the session ended does not matter to them.
+func (c *client) Closed(bool) {
 	c.mu.Lock()
 	sockets := c.sockets
 	c.sockets, c.closed = nil, true
@@ -140,6 +140,6 @@ func (c *client) Closed(clean bool) {
 	c.mu.Unlock()
 	for _, s := range sockets {
 		s.stop()
-		s.listener.Closed(clean)
+		s.listener.Closed()
 	}
 }

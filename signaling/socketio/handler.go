@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lectern/signaling/conn"
+	"lectern/signaling/protocol"
 	"lectern/signaling/socketio/engine"
 )
 
@@ -32,7 +33,7 @@ type listener interface {
 	Event(name string, args []json.RawMessage, ack func(args []byte))
 	Violation(errType, message string)
 	Closing(reason string)
-	Closed(clean bool)
+	Closed()
 }
 
 // Handler serves Socket.IO at whatever path it is mounted. It may be used
@@ -78,11 +79,16 @@ func (h *Handler) Close(ctx context.Context) error { return h.engine.Close(ctx) 
 // roomListener is a client of the rooms.
 type roomListener struct{ *conn.Conn }
 
-// Event hands on the first argument; the protocol's events have one.
+// Event hands on the first argument, the data of the event. A client that
+// counts gives the number of the event as the second.
 func (l roomListener) Event(name string, args []json.RawMessage, ack func([]byte)) {
 	var data []byte
+	var seq uint64
 	if len(args) > 0 {
 		data = args[0]
 	}
-	l.Conn.Event(name, data, ack)
+	if len(args) > 1 {
+		seq = protocol.Seq(args[1])
+	}
+	l.Conn.Event(name, data, seq, ack)
 }

@@ -129,14 +129,18 @@ func appendHead(b []byte, kind byte, namespace string) []byte {
 	return b
 }
 
-// eventPacket is an EVENT whose arguments are JSON, separated by commas.
-func eventPacket(namespace, event string, args []byte) []byte {
-	b := make([]byte, 0, len(namespace)+len(event)+len(args)+16)
+// eventPacket is an EVENT whose arguments are JSON, separated by commas. A seq
+// that is not 0 is one more.
+func eventPacket(namespace, event string, args []byte, seq uint64) []byte {
+	b := make([]byte, 0, len(namespace)+len(event)+len(args)+40)
 	b = appendHead(b, typeEvent, namespace)
 	b = append(b, '[')
 	b = strconv.AppendQuote(b, event) // names are ASCII words of ours
 	if len(args) > 0 {
 		b = append(append(b, ','), args...)
+	}
+	if seq > 0 {
+		b = strconv.AppendUint(append(b, ','), seq, 10)
 	}
 	return append(b, ']')
 }

@@ -47,7 +47,7 @@ func suitesHandler() http.Handler {
 		if auth == nil {
 			auth = []byte("{}")
 		}
-		s.Send("auth", auth)
+		s.Send("auth", auth, 0)
 		return echo{s}
 	}))
 	return mux
@@ -77,8 +77,8 @@ func (e echo) Event(name string, args []json.RawMessage, ack func([]byte)) {
 		ack(all)
 		return
 	}
-	e.socket.Send(name+"-back", all)
+	e.socket.Send(name+"-back", all, 0)
 }
 func (echo) Violation(string, string) {}
 func (echo) Closing(string)           {}
-func (echo) Closed(bool)              {}
+func (echo) Closed()                  {}

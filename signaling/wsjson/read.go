@@ -22,38 +22,39 @@ const drainBytes = 16 << 20
 func (s *socket) read() {
 	defer s.handler.readers.Done()
 	defer s.handler.remove(s)
-	clean := s.converse()
+	s.converse()
 	s.end()
-	s.conn.Closed(clean)
+	s.conn.Closed()
 }
 
-// converse takes what the client sends until the connection is over. It
-// reports whether it ended in an orderly way.
-func (s *socket) converse() bool {
+// converse takes what the client sends until the connection is over.
+func (s *socket) converse() {
 	limit := int64(s.handler.options.MaxPayload)
 	for {
 		kind, r, err := s.ws.NextReader()
 		if err != nil {
-			return s.failed(err)
+			s.failed(err)
+			return
 		}
 		if s.isClosing() {
 			s.drain(r)
-			return true
+			return
 		}
 		// SetReadLimit would end the connection by itself, without a reason.
 		frame, err := io.ReadAll(io.LimitReader(r, limit+1))
 		if err != nil {
-			return s.failed(err)
+			s.failed(err)
+			return
 		}
 		s.alive()
 		if int64(len(frame)) > limit {
 			s.tooLarge()
 			s.drain(r)
-			return true
+			return
 		}
 		if !s.accept(kind, frame) {
 			s.drain(r)
-			return true
+			return
 		}
 	}
 }
@@ -84,15 +85,12 @@ func (s *socket) tooLarge() {
 	s.closeWith(websocket.CloseMessageTooBig, "frame too large")
 }
 
-// failed reports whether a connection that cannot be read any more ended in an
-// orderly way.
-func (s *socket) failed(err error) bool {
+// failed says why a connection cannot be read any more, if that is the client's
+// fault.
+func (s *socket) failed(err error) {
 	if errors.Is(err, websocket.ErrReadLimit) { // a length that is no number
 		s.tooLarge()
-		return true
 	}
-	return s.isClosing() || websocket.IsCloseError(err, websocket.CloseNormalClosure,
-		websocket.CloseGoingAway, websocket.CloseNoStatusReceived)
 }
 
 // accept takes one frame. It reports false if the connection is over.
@@ -102,7 +100,7 @@ func (s *socket) accept(kind int, frame []byte) bool {
 		s.closeWith(websocket.CloseUnsupportedData, "frames must be text")
 		return false
 	}
-	var m struct{ event, data, id json.RawMessage }
+	var m struct{ event, data, id, seq json.RawMessage }
 	isObject := protocol.ReadObject(frame, func(name string, value json.RawMessage) {
 		switch name {
 		case "event":
@@ -111,6 +109,8 @@ func (s *socket) accept(kind int, frame []byte) bool {
 			m.data = value
 		case "id":
 			m.id = value
+		case "seq":
+			m.seq = value
 		}
 	})
 	if !isObject {
@@ -119,7 +119,7 @@ func (s *socket) accept(kind int, frame []byte) bool {
 		return false
 	}
 	event, _ := protocol.ReadString(m.event) // the decoder calls an empty one unknown
-	s.conn.Event(event, m.data, s.acker(m.id))
+	s.conn.Event(event, m.data, protocol.Seq(m.seq), s.acker(m.id))
 	return true
 }
 

@@ -21,13 +21,16 @@ func (s *socket) Language() string { return s.language }
 func (s *socket) Keep(member bool) { s.place.Keep(member) }
 
 // Send queues an event.
-func (s *socket) Send(event string, data []byte) bool {
-	frame := make([]byte, 0, len(event)+len(data)+24)
+func (s *socket) Send(event string, data []byte, seq uint64) bool {
+	frame := make([]byte, 0, len(event)+len(data)+48)
 	frame = append(frame, `{"event":`...)
 	frame = strconv.AppendQuote(frame, event)
 	frame = append(frame, `,"data":`...)
-	frame = append(append(frame, data...), '}')
-	return s.enqueue(frame)
+	frame = append(frame, data...)
+	if seq > 0 {
+		frame = strconv.AppendUint(append(frame, `,"seq":`...), seq, 10)
+	}
+	return s.enqueue(append(frame, '}'))
 }
 
 func (s *socket) enqueue(frame []byte) bool {
