@@ -11,9 +11,9 @@ import { Meter, quality } from '../js/core/stats.js';
 const at = new Date(2026, 1, 3, 9, 5, 7);
 
 test('frames', () => {
-  assert.equal(encodeFrame('offer', { a: 1 }, 7), '{"event":"offer","data":{"a":1},"id":7}');
-  assert.equal(encodeFrame('ping'), '{"event":"ping"}');
-  assert.deepEqual(decodeFrame('{"event":"x"}'), { event: 'x', data: {}, id: undefined });
+  assert.equal(encodeFrame({ event: 'offer', data: { a: 1 }, id: 7, seq: 3 }), '{"event":"offer","data":{"a":1},"id":7,"seq":3}');
+  assert.equal(encodeFrame({ event: 'ping' }), '{"event":"ping"}');
+  assert.deepEqual(decodeFrame('{"event":"x"}'), { event: 'x', data: {}, id: undefined, seq: 0 });
   for (const bad of ['', 'null', '[]', '7', '{"event":7}', '{', new ArrayBuffer(3), undefined]) assert.equal(decodeFrame(bad), null);
   for (const bad of ['', 'null', '{"type":1}', '{"data":{}}', new ArrayBuffer(3)]) assert.equal(decodePeer(bad), null);
 });

@@ -8,7 +8,7 @@ import { FakeConnection, FakeDevices, FakeSocket, settle, turns } from './fakes.
 test('joining: who is there, and what we tell', async (t) => {
   const { room, server } = await enter(t);
   const [join] = server.of('join');
-  assert.deepEqual({ ...join, id: '' }, { id: '', username: 'Ann', roomname: 'r', capabilities: ['roster', 'downlink'] });
+  assert.deepEqual({ ...join, id: '' }, { id: '', username: 'Ann', roomname: 'r', capabilities: ['roster', 'downlink', 'resume'] });
   assert.ok(join.id.length >= 32, 'the id is a secret');
   assert.deepEqual(server.of('state'), [{ audio: false, video: true, screen: false, hand: false, speaking: false }]);
   const { phase, link, members, self, role } = room.state;

@@ -28,19 +28,95 @@ test('what is sent before the server knows us waits, in order', (t) => {
   assert.deepEqual(FakeSocket.last.sent, []);
   assert.ok(made.holds('c1') && !made.holds('c2'));
   made.release();
-  assert.deepEqual(FakeSocket.last.sent.map(({ event }) => event), ['offer', 'state']);
+  assert.deepEqual(FakeSocket.last.sent.map(({ event, seq }) => [event, seq]), [['offer', 1], ['state', 2]]);
+  assert.ok(made.holds('c1'), 'written is not arrived');
+  made.confirm(1);
   assert.ok(!made.holds('c1'));
 });
 
-test('a request is answered by its ack, refused by its error, and ends with the link', async (t) => {
+test('what the server has not confirmed is said again on the next connection, with the same numbers', async (t) => {
+  const { made } = socket(t);
+  FakeSocket.last.open();
+  made.release();
+  FakeSocket.serve = ({ event }) => (event === 'mute' ? null : undefined);
+  for (const hand of [true, false, true]) made.send('state', { hand });
+  const muted = made.request('mute', { kind: 'audio' });
+  FakeSocket.last.close(1006);
+  t.mock.timers.tick(250);
+  FakeSocket.last.open();
+  made.confirm(2);
+  FakeSocket.serve = () => undefined;
+  made.release();
+  assert.deepEqual(FakeSocket.last.sent.map(({ event, seq }) => [event, seq]), [['state', 3], ['mute', 4]]);
+  await muted;
+  FakeSocket.serve = ({ event }) => (event === 'ping' ? { seen: 4 } : undefined);
+  t.mock.timers.tick(10_000);
+  await settle();
+  FakeSocket.last.close(1006);
+  t.mock.timers.tick(250);
+  FakeSocket.last.open();
+  made.release();
+  assert.deepEqual(FakeSocket.last.sent, [], 'it was confirmed meanwhile');
+});
+
+test('an answer that was lost is asked for again, though the server has the message', async (t) => {
+  const { made } = socket(t);
+  FakeSocket.last.open();
+  made.release();
+  FakeSocket.serve = () => null;
+  const locked = made.request('lock', { locked: true });
+  FakeSocket.last.close(1006);
+  t.mock.timers.tick(250);
+  FakeSocket.last.open();
+  made.confirm(1);
+  FakeSocket.serve = () => ({ error: { type: 'forbidden' } });
+  made.release();
+  await assert.rejects(locked, { type: 'forbidden' });
+});
+
+test('what the server says twice is heard once, and the server is told how far we are', async (t) => {
+  const { made, events } = socket(t);
+  FakeSocket.last.open();
+  made.release();
+  FakeSocket.last.hear('chat', {}, undefined, 1);
+  FakeSocket.last.hear('mute', {}, undefined, 2);
+  FakeSocket.last.hear('mute', {}, undefined, 2);
+  FakeSocket.last.hear('chat', {}, undefined, 1);
+  FakeSocket.last.hear('member', {});
+  assert.deepEqual(events, ['open', 'chat', 'mute', 'member']);
+  assert.equal(made.seen, 2);
+  t.mock.timers.tick(10_000);
+  await settle();
+  assert.deepEqual(FakeSocket.last.of('ping'), [{ seen: 2 }]);
+  for (let seq = 3; seq < 70; seq++) FakeSocket.last.hear('chat', {}, undefined, seq);
+  assert.deepEqual(FakeSocket.last.of('ping').at(-1), { seen: 66 }, 'sooner when much came');
+  made.forget();
+  FakeSocket.last.hear('chat', {}, undefined, 1);
+  assert.equal(made.seen, 1, 'a stay that begins anew counts anew');
+});
+
+test('more than is kept is not lost without a word: the next connection starts afresh', (t) => {
+  const { made } = socket(t);
+  FakeSocket.last.open();
+  for (let i = 0; i <= 1000; i++) made.send('state', {});
+  assert.equal(made.seen, undefined);
+  made.forget();
+  assert.equal(made.seen, 0);
+});
+
+test('a request is answered by its ack, refused by its error, and ends with its time', async (t) => {
   const { made } = socket(t);
   await assert.rejects(made.request('join'), { type: 'unreachable' });
   FakeSocket.last.open();
-  FakeSocket.serve = ({ event }) => ({ join: { a: 1 }, leave: { error: { type: 'room-full', message: 'full' } }, state: null })[event];
+  FakeSocket.serve = ({ event }) => ({ join: { a: 1 }, leave: { error: { type: 'room-full', message: 'full' } }, state: null, reconnect: null })[event];
   assert.deepEqual(await made.request('join'), { a: 1 });
   await assert.rejects(made.request('leave'), { type: 'room-full', message: 'full' });
   const asked = made.request('state');
+  const entering = made.request('reconnect', {}, 60_000);
+  FakeSocket.serve = () => null;
   FakeSocket.last.close(1006);
+  await assert.rejects(entering, { type: 'unreachable' });
+  t.mock.timers.tick(15_000);
   await assert.rejects(asked, { type: 'unreachable' });
 });
 

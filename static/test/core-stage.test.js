@@ -193,6 +193,24 @@ test('a screen is shown to the server once', async (t) => {
   assert.deepEqual(notices, [{ kind: 'error', type: 'media' }]);
 });
 
+test('a screen chosen while the link is down is shown when it is back', async (t) => {
+  const call = await enter(t, sfu);
+  const stream = new MediaStream();
+  stream.addTrack(Object.assign(new EventTarget(), { kind: 'video', stop() { assert.fail('the screen was given up'); } }));
+  globalThis.isSecureContext = true;
+  Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { mediaDevices: { getDisplayMedia: async () => stream } } });
+  await uplink(call);
+  const [{ connectorId }] = call.server.of('answer');
+  call.server.close(1006);
+  await call.room.share();
+  await settle();
+  assert.equal(call.room.state.self.screen, stream, 'one sees that one shares');
+  const server = await comeBack(t, { ...call, server: { close: () => {} } }, { ...sfu, resumed: true, connectors: [{ connectorId, memberId: 'sfu' }] });
+  assert.deepEqual(server.of('offer').map(({ memberId, streamType }) => [memberId, streamType]), [['sfu', 'display']]);
+  assert.equal(server.of('state')[0].screen, true);
+  stream.getTracks()[0].stop = () => {};
+});
+
 test('chat by the server: once each, in order, and what was not taken says so', async (t) => {
   const call = await enter(t, sfu);
   const { room, server } = call;

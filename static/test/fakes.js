@@ -29,8 +29,8 @@ export class FakeSocket extends EventTarget {
     if (frame.id !== undefined && data !== null) this.hear('ack', data ?? {}, frame.id);
   }
 
-  hear(event, data, id) {
-    if (!this.closed) this.dispatchEvent(new MessageEvent('message', { data: JSON.stringify({ event, data, id }) }));
+  hear(event, data, id, seq) {
+    if (!this.closed) this.dispatchEvent(new MessageEvent('message', { data: JSON.stringify({ event, data, id, seq }) }));
   }
 
   close(code = 1000, reason = '') {

@@ -42,6 +42,8 @@ export class Chat {
   #waiting = new Map();
   /** The server has not acknowledged these. @type {Map<string, Line>} */
   #posted = new Map();
+  /** Ids of those that nothing will come of any more. */
+  #lost = new Set();
   /** The channel to the server that has been told what waits. @type {Connector | null} */
   #uplink = null;
 
@@ -75,15 +77,21 @@ export class Chat {
     this.show();
   }
 
-  /** The room has another mode, or one is back in it: what has not got through is said again. */
-  again() {
-    const lines = new Set([...this.#posted.values()]);
+  /**
+   * The room has another mode, or one is back in it: what has not got through is said again.
+   * @param {boolean} [resumed] what is still under way goes on by itself
+   */
+  again(resumed) {
+    const lines = new Set([...this.#posted.values()].filter(({ id }) => !resumed || this.#lost.has(id)));
     if (this.hooks.sfu()) {
       for (const waiting of this.#waiting.values()) for (const line of waiting) lines.add(line);
       this.#waiting.clear();
     }
-    this.#posted.clear();
-    for (const line of lines) this.#deliver(line);
+    this.#lost.clear();
+    for (const line of lines) {
+      this.#posted.delete(line.id);
+      this.#deliver(line);
+    }
   }
 
   /** @param {File} file one after the other */
@@ -164,7 +172,8 @@ export class Chat {
     this.#posted.set(id, line);
     this.hooks.post({ id, text, HHmmss: timeOfDay(at) }).then(() => void this.#posted.delete(id), ({ type }) => {
       // Some it will say again: when it is back, or when the change of mode comes that this crossed.
-      if (type === 'unreachable' || type === 'mode' || !this.#posted.delete(id)) return;
+      if (type === 'unreachable' || type === 'mode') return void this.#lost.add(id);
+      if (!this.#posted.delete(id)) return;
       this.#messages = this.#messages.map((one) => (one.id === id && one.self ? { ...one, failed: true } : one));
       this.show();
     });

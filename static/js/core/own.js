@@ -10,7 +10,8 @@ import { AUDIBLE } from './watch.js';
 /**
  * @typedef {object} OwnHooks
  * @property {() => Participant} self as it is shown now
- * @property {() => boolean} ready whether the server can be told
+ * @property {() => boolean} here whether one is in the room
+ * @property {() => boolean} up whether the server can be told
  * @property {(change: Partial<Participant>) => void} show
  * @property {(state: {[key: string]: boolean}) => void} tell
  */
@@ -81,7 +82,8 @@ export class Own {
   async share() {
     if (this.hooks.self().screen || this.#listens) return;
     const stream = await captureScreen();
-    if (!this.hooks.ready() || this.hooks.self().screen || this.#listens) return stop(stream);
+    // While the link is down it waits: it goes out when one is back.
+    if (!this.hooks.here() || this.hooks.self().screen || this.#listens) return stop(stream);
     // The browser has a stop button of its own.
     stream.getVideoTracks()[0]?.addEventListener('ended', () => this.unshare());
     this.is({ screen: stream });
@@ -99,7 +101,7 @@ export class Own {
   /** What changed, or all of it. @param {boolean} [all] */
   tell(all = false) {
     if (all) this.#told = {};
-    if (!this.hooks.ready()) return;
+    if (!this.hooks.here() || !this.hooks.up()) return;
     const { audio, video, screen, hand, speaking } = this.hooks.self();
     /** @type {{[key: string]: boolean}} Of a listener only the hand counts. */
     const now = this.#listens ? { hand } : { audio: audio === true, video: video === true, screen: screen !== null, hand, speaking };

@@ -3,7 +3,7 @@
 
 /** @import {FileHeader, PeerMessage} from './types.js' */
 
-/** @typedef {{event: string, data: any, id?: number}} Frame */
+/** @typedef {{event: string, data: any, id?: number, seq?: number}} Frame */
 
 /** The server as a member: the other end of the connectors that everything goes over in SFU mode. */
 export const SERVER = 'sfu';
@@ -31,13 +31,9 @@ export class SignalError extends Error {
   }
 }
 
-/**
- * @param {string} event
- * @param {unknown} [data]
- * @param {number} [id] asks for an ack
- */
-export function encodeFrame(event, data, id) {
-  return JSON.stringify({ event, data, id });
+/** @param {{event: string, data?: unknown, id?: number, seq?: number}} frame an id asks for an ack */
+export function encodeFrame({ event, data, id, seq }) {
+  return JSON.stringify({ event, data, id, seq });
 }
 
 /**
@@ -46,7 +42,7 @@ export function encodeFrame(event, data, id) {
  */
 export function decodeFrame(text) {
   const frame = parse(text);
-  return typeof frame?.event === 'string' ? { event: frame.event, data: frame.data ?? {}, id: frame.id } : null;
+  return typeof frame?.event === 'string' ? { event: frame.event, data: frame.data ?? {}, id: frame.id, seq: Number(frame.seq) || 0 } : null;
 }
 
 /**

@@ -36,7 +36,7 @@ export class Room extends Requests {
     self: { ...NOBODY, id: 'self', name: '', self: true, connection: 'connected' }, members: [], messages: [], transfers: [], unread: 0,
   };
 
-  #identity = { id: randomId(), username: '', roomname: '', capabilities: ['roster', 'downlink'], token: /** @type {string | undefined} */ (undefined) };
+  #identity = { id: randomId(), username: '', roomname: '', capabilities: ['roster', 'downlink', 'resume'], token: /** @type {string | undefined} */ (undefined) };
   #token = '';
   /** Our own member id. */
   #me = '';
@@ -74,7 +74,8 @@ export class Room extends Requests {
     this.#roster = new Roster(this.mesh, this.#watch, (notice) => this.#notice(notice));
     this.#own = new Own(devices, this.mesh, {
       self: () => this.state.self,
-      ready: () => this.state.phase === 'joined' && this.socket.up,
+      here: () => this.state.phase === 'joined',
+      up: () => this.socket.up,
       show: (change) => this.#set({ self: { ...this.state.self, ...change } }),
       tell: (now) => this.socket.send('state', now),
     });
@@ -194,7 +195,7 @@ export class Room extends Requests {
   async #return() {
     try {
       const role = this.#listens ? 'audience' : undefined;
-      await this.socket.request('reconnect', { ...this.#identity, role, resumeToken: this.#token });
+      await this.socket.request('reconnect', { ...this.#identity, role, resumeToken: this.#token, seen: this.socket.seen });
     } catch (error) {
       const type = error instanceof SignalError ? error.type : '';
       if (type === 'repeat' || type === 'room-full' || type === 'locked') this.#over(type);
@@ -228,9 +229,6 @@ export class Room extends Requests {
       case 'chat': return this.chat.heard(data);
       case 'history': return this.chat.remember(data.messages);
       case 'error': return this.#refused(data);
-      case 'reconnect':
-        if (data.type === 'leave') this.socket.forget();
-        return this.mesh.handle(frame);
       default: return this.mesh.handle(frame);
     }
   }
@@ -238,8 +236,10 @@ export class Room extends Requests {
   /** @param {Joined} joined */
   #joined({
     memberId, room, username = this.state.self.name, mode, role, members, iceServers, resumeToken, resumed, maxMembers, connectors = [],
-    audience = 0, stage = 0, locked = false, maxFileBytes = 0,
+    audience = 0, stage = 0, locked = false, maxFileBytes = 0, seen = 0,
   }) {
+    if (resumed) this.socket.confirm(seen);
+    else this.socket.forget();
     this.#token = resumeToken;
     this.#set({ self: { ...this.state.self, name: username } });
     this.#me = memberId;
@@ -259,7 +259,7 @@ export class Room extends Requests {
     else this.#is(role);
     this.#refresh(true);
     this.#own.tell(true);
-    this.chat.again();
+    this.chat.again(resumed);
     this.renew(resumed);
   }
 

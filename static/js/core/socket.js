@@ -2,16 +2,22 @@
 //
 // Events: 'open' (a new connection, nobody yet); 'message' (detail: Frame); 'down'; 'closed' (detail: the reason; the
 // server does not want us back). What is sent while the link is down waits until `release`.
+//
+// Everything has a number (PROTOCOL.md 5.5): a connection can be dead long before that shows. What the server has not
+// confirmed is kept, and said again on the next connection; what it says twice is heard once.
 
 import { decodeFrame, encodeFrame, SignalError } from './protocol.js';
 
-const ALIVE_MS = 10_000; // between two looks whether the server is there
+const ALIVE_MS = 10_000; // between two looks whether the server is there, and how far it has come
 const ANSWER_MS = 5000;
 const CONNECT_MS = 8000;
 const HURRIED_MS = 2000; // after the network changed
 const ACK_MS = 15_000;
 const STAY_AWAY = 4001;
-const MAX_QUEUE = 500;
+const MAX_KEPT = 1000; // messages; after more we start afresh on the next connection
+const SOON = 64; // so many messages either way are confirmed before the next look
+/** These begin and end a stay, and have no number. */
+const BARE = ['join', 'reconnect', 'leave', 'ping'];
 
 /**
  * How long to wait before the next attempt, in milliseconds: soon at first, at most 5 s, and never all clients at once.
@@ -30,10 +36,15 @@ export class Socket extends EventTarget {
   #ended = false;
   #attempt = 0;
   #nextId = 1;
-  /** @type {Map<number, {resolve: (data: any) => void, reject: (error: SignalError) => void, timer: ReturnType<typeof setTimeout>}>} */
+  /** @type {Map<number, {bare: boolean, resolve: (data: any) => void, reject: (error: SignalError) => void, timer: ReturnType<typeof setTimeout>}>} */
   #asked = new Map();
-  /** @type {{event: string, data: any}[]} */
-  #queue = [];
+  /** What the server has not confirmed, oldest first. @type {{seq: number, event: string, data: any, id?: number}[]} */
+  #kept = [];
+  #seq = 0;
+  /** The number of the last message heard, and of the one that the server knows of. */
+  #heard = 0;
+  #told = 0;
+  #overflowed = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retry;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -87,7 +98,20 @@ export class Socket extends EventTarget {
   release() {
     this.#released = true;
     this.#attempt = 0;
-    for (const { event, data } of this.#queue.splice(0)) this.#write(event, data);
+    for (const one of this.#kept) this.#write(one);
+  }
+
+  /** The number of the last message heard; undefined when more was lost than is kept. */
+  get seen() {
+    return this.#overflowed ? undefined : this.#heard;
+  }
+
+  /**
+   * The server has come so far. What it was asked and has not answered is asked again.
+   * @param {number} seq
+   */
+  confirm(seq) {
+    this.#kept = this.#kept.filter((one) => one.seq > seq || (one.id !== undefined && this.#asked.has(one.id)));
   }
 
   get up() {
@@ -99,37 +123,42 @@ export class Socket extends EventTarget {
    * @param {any} data
    */
   send(event, data) {
-    if (this.#released) this.#write(event, data);
-    else if (this.#queue.length < MAX_QUEUE) this.#queue.push({ event, data });
+    this.#keep({ seq: ++this.#seq, event, data });
   }
 
   /**
-   * Whether a description for a connector waits to be sent.
+   * Whether the server has not heard yet of a connector.
    * @param {string} connectorId
    */
   holds(connectorId) {
-    return this.#queue.some(({ event, data }) => (event === 'offer' || event === 'answer') && data.connectorId === connectorId);
+    return this.#kept.some(({ event, data }) => (event === 'offer' || event === 'answer') && data.connectorId === connectorId);
   }
 
-  /** Forgets what waits to be sent: those it was for are gone. */
+  /** Begins anew: those with whom there was something to say are gone. */
   forget() {
-    this.#queue.length = 0;
+    const kept = this.#kept.splice(0);
+    this.#heard = this.#told = 0;
+    this.#overflowed = false;
+    for (const { id } of kept) if (id !== undefined) this.#settle(id, { error: { type: 'unreachable' } });
   }
 
   /**
-   * Sends, released or not, and waits for the ack. Rejects with a SignalError, `unreachable` if the link is lost.
+   * Sends and waits for the ack, over a loss of the link too. Rejects with a SignalError, `unreachable` if that takes too
+   * long, and for what begins and ends a stay if the link is lost.
    * @param {string} event
    * @param {any} [data]
    * @param {number} [timeout]
    * @returns {Promise<any>}
    */
   request(event, data, timeout = ACK_MS) {
-    if (!this.#opened) return Promise.reject(new SignalError('unreachable'));
+    const bare = BARE.includes(event);
+    if (bare && !this.#opened) return Promise.reject(new SignalError('unreachable'));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#settle(id, { error: { type: 'unreachable' } }), timeout);
-      this.#asked.set(id, { resolve, reject, timer });
-      this.#write(event, data, id);
+      this.#asked.set(id, { bare, resolve, reject, timer });
+      if (bare) this.#write({ event, data, id });
+      else this.#keep({ seq: ++this.#seq, event, data, id });
     });
   }
 
@@ -142,22 +171,33 @@ export class Socket extends EventTarget {
     ws?.close(1000);
   }
 
-  /**
-   * @param {string} event
-   * @param {any} data
-   * @param {number} [id]
-   */
-  #write(event, data, id) {
-    if (this.#opened) this.#ws?.send(encodeFrame(event, data, id));
+  /** @param {{seq: number, event: string, data: any, id?: number}} one */
+  #keep(one) {
+    if (this.#kept.length === MAX_KEPT) {
+      this.forget();
+      this.#overflowed = true;
+    }
+    this.#kept.push(one);
+    if (this.#released) this.#write(one);
+    if (this.#kept.length % SOON === 0) this.#lookNow();
+  }
+
+  /** @param {{seq?: number, event: string, data: any, id?: number}} one */
+  #write(one) {
+    if (this.#opened) this.#ws?.send(encodeFrame(one));
   }
 
   /** @param {unknown} text */
   #received(text) {
-    this.#lookAgain();
     const frame = decodeFrame(text);
     if (!frame) return;
-    if (frame.event === 'ack') this.#settle(Number(frame.id), frame.data);
-    else this.dispatchEvent(new CustomEvent('message', { detail: frame }));
+    if (frame.event === 'ack') return this.#settle(Number(frame.id), frame.data);
+    const { seq = 0 } = frame;
+    if (seq > 0 && seq <= this.#heard) return;
+    this.dispatchEvent(new CustomEvent('message', { detail: frame }));
+    if (seq === 0) return;
+    this.#heard = seq;
+    if (seq - this.#told >= SOON) this.#lookNow();
   }
 
   /**
@@ -168,6 +208,7 @@ export class Socket extends EventTarget {
     const asked = this.#asked.get(id);
     if (!asked) return;
     this.#asked.delete(id);
+    this.#kept = this.#kept.filter((one) => one.id !== id);
     clearTimeout(asked.timer);
     if (data?.error) asked.reject(new SignalError(String(data.error.type), data.error.message, data.error.field));
     else asked.resolve(data);
@@ -175,7 +216,13 @@ export class Socket extends EventTarget {
 
   #lookAgain() {
     clearTimeout(this.#look);
-    this.#look = setTimeout(() => void this.#isThere(ANSWER_MS), ALIVE_MS);
+    this.#look = setTimeout(() => this.#lookNow(), ALIVE_MS);
+  }
+
+  #lookNow() {
+    if (!this.#opened) return;
+    this.#lookAgain();
+    void this.#isThere(ANSWER_MS);
   }
 
   /**
@@ -184,8 +231,10 @@ export class Socket extends EventTarget {
    */
   async #isThere(timeout) {
     const ws = this.#ws;
+    this.#told = this.#heard;
     try {
-      await this.request('ping', {}, timeout);
+      const answer = await this.request('ping', { seen: this.seen }, timeout);
+      if (ws === this.#ws) this.confirm(answer?.seen ?? 0);
     } catch {
       if (ws) this.#giveUp(ws);
     }
@@ -203,7 +252,7 @@ export class Socket extends EventTarget {
     clearTimeout(this.#retry);
     this.#ws = null;
     this.#opened = this.#released = false;
-    for (const id of [...this.#asked.keys()]) this.#settle(id, { error: { type: 'unreachable' } });
+    for (const [id, { bare }] of [...this.#asked]) if (bare) this.#settle(id, { error: { type: 'unreachable' } });
   }
 
   /**

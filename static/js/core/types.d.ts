@@ -193,7 +193,7 @@ export interface Joined {
   /** One's own, where it is not as it was sent. */
   username?: string;
   mode: Mode; role: Role; members: RosterEntry[];
-  iceServers: RTCIceServer[]; resumeToken: string; resumed: boolean; maxMembers: number;
+  iceServers: RTCIceServer[]; resumeToken: string; resumed: boolean; seen?: number; maxMembers: number;
   connectors?: { connectorId: string; memberId: string }[];
   audience?: number; stage?: number; locked?: boolean; maxFileBytes?: number;
 }
