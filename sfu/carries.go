@@ -49,7 +49,7 @@ func (p *Plane) Carries(id protocol.MemberID) bool {
 		}
 	}
 	for _, other := range p.stage {
-		if other != m && !m.sees(other.user) {
+		if other != m && !p.isApart(m, other) && !m.sees(other.user) {
 			return false
 		}
 	}

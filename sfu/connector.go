@@ -93,6 +93,7 @@ type connector struct {
 	connectedAt time.Time
 	open        bool // the data channel
 	attempt     int  // how many connectors before it failed
+	met         bool // one of those reached the client
 	adding      [2]growth
 	ended       bool
 
@@ -361,7 +362,7 @@ func (p *Plane) replace(c *connector) {
 		return
 	}
 	n := p.newConnector(c.member, c.plays, c.stream)
-	n.source, n.sources, n.attempt = c.source, c.sources, c.attempt
+	n.source, n.sources, n.attempt, n.met = c.source, c.sources, c.attempt, c.reached()
 	if c.member.down == c {
 		c.member.down = n
 	}
@@ -383,13 +384,14 @@ func (p *Plane) replace(c *connector) {
 
 // giveUp ends a connector for good and tells its member.
 func (p *Plane) giveUp(c *connector) {
+	lost := &media.Lost{Member: c.member.id, Why: "a connection failed twice", Silent: !c.reached()}
 	p.end(c)
 	p.tellGone(c)
 	if old := c.replaces; old != nil {
 		old.negotiate() // it carries what it can, and waited for its replacement
 	}
 	p.refuse(c.member.id, protocol.NewError(protocol.ErrMedia))
-	p.out = append(p.out, media.Event{Lost: &media.Lost{Member: c.member.id, Why: "a connection failed twice"}})
+	p.out = append(p.out, media.Event{Lost: lost})
 }
 
 // refuse tells a member what went wrong.

@@ -75,7 +75,8 @@ func (l *fakeLink) StopPlaying(mid string)         { l.p.say("#%d plays no more 
 func (l *fakeLink) Pause(mid string, paused bool) {
 	l.p.say("#%d pauses %s: %v", l.n, mid, paused)
 }
-func (l *fakeLink) Close() { l.p.say("#%d closes", l.n) }
+func (l *fakeLink) Reached() bool { return l.c.connected }
+func (l *fakeLink) Close()        { l.p.say("#%d closes", l.n) }
 
 func (l *fakeLink) Restart() {
 	l.p.say("#%d restarts", l.n)

@@ -89,6 +89,7 @@ func (idleLink) StopReceiving(string)                   {}
 func (idleLink) Pause(string, bool)                     {}
 func (idleLink) Play(playing)                           {}
 func (idleLink) StopPlaying(string)                     {}
+func (idleLink) Reached() bool                          { return false }
 func (idleLink) Close()                                 {}
 
 // FuzzSignal has a client say anything at all to a plane: steps choose what,

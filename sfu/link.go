@@ -30,6 +30,8 @@ type link interface {
 	StopPlaying(mid string)
 	// Pause has a section that plays send nothing for a while, or ends that.
 	Pause(mid string, paused bool)
+	// Reached reports whether the client was ever reached over UDP.
+	Reached() bool
 	// Close ends everything. Nothing is called back after it.
 	Close()
 }

@@ -40,6 +40,7 @@ type Plane struct {
 	choosy     map[*member]bool // whose clients refuse some format
 	connectors map[protocol.ConnectorID]*connector
 	asks       map[ask]int // getOffers that no offer has followed yet
+	apart      map[sight]bool
 	ended      []protocol.ConnectorID
 	out        []media.Event
 }
@@ -58,6 +59,7 @@ func newPlane(log *slog.Logger, id identity, makeLink linkMaker) *Plane {
 		choosy:     map[*member]bool{},
 		connectors: map[protocol.ConnectorID]*connector{},
 		asks:       map[ask]int{},
+		apart:      map[sight]bool{},
 	}
 }
 
@@ -271,6 +273,7 @@ func (p *Plane) Detach(id protocol.MemberID, _ []protocol.LeaveItem) {
 	}
 	p.queue.run()
 	delete(p.members, id)
+	p.reunite(id)
 	maps.DeleteFunc(p.asks, func(a ask, _ int) bool { return a.who == id })
 	p.order = slices.DeleteFunc(p.order, func(x *member) bool { return x == m })
 	p.stage = slices.DeleteFunc(p.stage, func(x *member) bool { return x == m })

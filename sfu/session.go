@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lectern/sfu/egress"
@@ -23,6 +24,8 @@ type session struct {
 	out     []*box  // what waits for the client, most urgent first
 	running *sync.WaitGroup
 	done    chan struct{} // closed by Close
+
+	reachable atomic.Pointer[transport.Transport] // set when it is open; for Reached
 
 	// Owned by the caller of Message, of which there is one.
 	sending files
@@ -109,6 +112,7 @@ func (s *session) open() {
 		return
 	}
 	s.transport = t
+	s.reachable.Store(t)
 	s.receiver, s.sender = track.NewReceiver(t), track.NewSender(t)
 	s.server.clock.add(s)
 	s.tell()
@@ -216,6 +220,12 @@ func (s *session) StopPlaying(mid string) {
 			sub.Close()
 		}
 	})
+}
+
+// Reached reports whether the client was ever reached.
+func (s *session) Reached() bool {
+	t := s.reachable.Load()
+	return t != nil && t.Reached()
 }
 
 // Close ends the session. What is wanted and not done yet is forgotten.

@@ -64,7 +64,7 @@ func (p *Plane) offer(m *member, msg *protocol.Offer) error {
 	case msg.StreamType != protocol.StreamUser:
 		p.takeDisplay(m, msg.Member, msg.Connector, d)
 		return nil
-	case m.userConnector(msg.Member) != nil || other != nil && !other.stage || other == nil && !asked:
+	case m.userConnector(msg.Member) != nil || other != nil && p.isApart(m, other) || other != nil && !other.stage || other == nil && !asked:
 		p.send(m.id, gone) // it has one with that member, or nobody asked
 		return nil
 	}

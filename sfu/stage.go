@@ -43,6 +43,9 @@ func (p *Plane) Attach(id protocol.MemberID, profile media.Profile) {
 
 // show has a member see another one that is on stage.
 func (p *Plane) show(at, other *member) {
+	if p.isApart(at, other) {
+		return
+	}
 	other.user.seen = true
 	switch {
 	case at.downlink:
@@ -62,7 +65,7 @@ func (p *Plane) show(at, other *member) {
 // alone until now, and one that is known to share its screen. Only then does it
 // offer the screen too.
 func (p *Plane) mustAsk(at, other *member) bool {
-	alone := at.joined < other.joined && len(at.connectors) == 0
+	alone := at.joined < other.joined && len(at.connectors) == 0 && !p.isApartFromAny(at)
 	if !at.stage || p.asked(at.id) || !alone && !at.shares {
 		return false
 	}
@@ -83,7 +86,7 @@ func (p *Plane) asked(id protocol.MemberID) bool {
 // showDisplay has a member see the screen another one shares, if it does.
 func (p *Plane) showDisplay(at, other *member) {
 	switch {
-	case other.display == nil || at == other:
+	case other.display == nil || at == other || p.isApart(at, other):
 	case at.downlink:
 		p.receive(at, other.display)
 	default:

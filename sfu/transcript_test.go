@@ -126,6 +126,12 @@ func (p *player) play(line string) {
 		p.plane.SetStage(protocol.MemberID(words[1]), words[0] == "stage")
 	case words[0] == "carries":
 		p.say("%v", p.plane.Carries(protocol.MemberID(words[1])))
+	case words[0] == "apart":
+		p.plane.Apart(protocol.MemberID(words[1]), protocol.MemberID(words[2]))
+	case words[0] == "show":
+		p.plane.Show(protocol.MemberID(words[1]), protocol.MemberID(words[2]))
+	case words[0] == "plays":
+		p.say("%v, %v", p.plane.Plays(protocol.MemberID(words[1]), protocol.MemberID(words[2])), p.plane.Plays(protocol.MemberID(words[2]), protocol.MemberID(words[1])))
 	case words[0] == "leave":
 		p.plane.Detach(protocol.MemberID(words[1]), nil)
 	case words[0] == "return":

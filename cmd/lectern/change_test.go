@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -59,7 +60,7 @@ type changing struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	armed map[*client.Client][]client.Key // pictures that must not be broken before they are made anew
-	least map[*client.Client]int          // over how many connectors each came when the first one ended
+	least map[*client.Client]int          // over how many connectors each came when the one before ended
 }
 
 func newChanging(t *testing.T, args ...string) *changing {
@@ -98,9 +99,10 @@ func (r *changing) join(name string, set ...func(*client.Options)) *client.Clien
 		f(&o)
 	}
 	var c *client.Client // set before it joins, and so before any leave
-	o.OnEvent = func(event string, _ []byte) {
-		if event == protocol.EventLeave {
-			r.ends(c)
+	o.OnEvent = func(event string, data []byte) {
+		var gone protocol.ConnectorGone
+		if event == protocol.EventLeave && json.Unmarshal(data, &gone) == nil {
+			r.ends(c, gone.Member)
 		}
 	}
 	var err error
@@ -133,22 +135,22 @@ func (r *changing) arm() {
 	}
 }
 
-// ends looks at a client whose first connector is about to end: every picture
-// has to come over a new one already. Unlike a gap this does not depend on how
-// fast the machine is.
-func (r *changing) ends(c *client.Client) {
+// ends looks at a client whose first connector with a member is about to end:
+// that one's pictures, and from the server everybody's, have to come over a new
+// one already. Unlike a gap this does not depend on how fast the machine is.
+func (r *changing) ends(c *client.Client, with protocol.MemberID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	keys := r.armed[c]
-	if len(keys) == 0 {
-		return
-	}
-	r.armed[c] = nil
-	least := 99
-	for _, k := range keys {
-		least = min(least, c.Stream(k).Stats().Active)
-	}
-	r.least[c] = least
+	r.armed[c] = slices.DeleteFunc(r.armed[c], func(k client.Key) bool {
+		concerned := k.Member == with || with == protocol.ServerMember
+		if concerned {
+			active := c.Stream(k).Stats().Active
+			if least, known := r.least[c]; !known || active < least {
+				r.least[c] = active
+			}
+		}
+		return concerned
+	})
 }
 
 // overlapped checks that nothing was broken before it was made anew.

@@ -7,16 +7,21 @@ import (
 )
 
 const (
-	// changeTime is for how long in all the new plane may not carry everything
-	// before a change is given up: what comes and goes is not carried.
-	changeTime = 12 * time.Second
-	// changeLimit is how long a change may take whatever it waits for.
-	changeLimit = changeTime + busyTime
+	// silentTime is how long nobody's client may have answered a check of the
+	// server before a change to SFU mode is given up. How long the rest takes
+	// does not matter: a machine that a mesh has brought to its knees is what
+	// the change is for.
+	silentTime = 15 * time.Second
+	// returnTime is for how long in all the mesh may not be up before the way
+	// back to it is given up: what comes and goes is not up.
+	returnTime = 12 * time.Second
+	// returnLimit is how long the way back may take whatever it waits for.
+	returnLimit = returnTime + busyTime
 	// pollTime is how often the server is asked what it carries.
 	pollTime = 25 * time.Millisecond
-	// promptTime is how long a member is waited for that has no connection yet
-	// that could break. Its client may be asking for the camera, which takes
-	// as long as it takes.
+	// promptTime is how long newcomers are waited for when every pair has
+	// arrived. Their clients may be asking for the camera, which takes as long
+	// as it takes.
 	promptTime = 2 * time.Second
 	// screenTime is how long a screen that the relay's ledger knows of is
 	// waited for when everything else is there: it may have ended unseen.
@@ -35,18 +40,26 @@ type change struct {
 	why    string
 	byHand bool
 
-	began  since         // with the first Tick
-	seen   time.Time     // the last Tick
-	lacked time.Duration // for how long in all the new plane did not carry everything
-	full   since         // it does
-	free   since         // and nothing holds the cut up
-	lost   string        // why a member's media cannot be carried; empty: it can
+	began since // with the first Tick
 
-	answered since // to P2P: every two members have a connector that both know
-	up       since // and all who say so said that theirs are connected
+	// To SFU mode, or back from where that failed.
+	retreats bool                       // it failed: what only the server carries gets the mesh again
+	pairs    []*pair                    // those who have not arrived
+	lost     string                     // who cannot be reached; empty: everybody can
+	silent   since                      // nobody answered a check, though somebody could
+	arrived  since                      // every pair has
+	screens  map[protocol.MemberID]bool // whose screens the server has not been offered yet
 
-	screens map[protocol.MemberID]bool // whose screens the server has not been offered yet
+	// To P2P mode.
+	seen     time.Time     // the last Tick
+	lacked   time.Duration // for how long in all the mesh was not up
+	full     since         // it is
+	answered since         // every two members have a connector that both know
+	up       since         // and all who say so said that theirs are connected
 }
+
+// back reports whether it is one to SFU mode that failed and is taken back.
+func (c *change) back() bool { return c != nil && c.retreats }
 
 // Tick does what is due: it begins changes, and ends them.
 func (p *Plane) Tick(now time.Time) {
@@ -55,11 +68,20 @@ func (p *Plane) Tick(now time.Time) {
 	}
 	p.observe(now)
 	p.absorb()
-	if p.change == nil {
+	if p.change == nil || p.change.back() {
 		p.begin()
 	}
-	if p.change != nil {
-		p.proceed()
+	if c := p.change; c != nil {
+		c.began.set(true, p.now)
+		switch {
+		case c.retreats:
+			p.retreat()
+		case c.to == protocol.ModeSFU:
+			p.proceed()
+		default:
+			p.proceedBack()
+		}
+		p.absorb()
 		p.observe(now)
 	}
 	p.due = p.next()
@@ -84,51 +106,41 @@ func (p *Plane) begin() {
 	}
 }
 
-// proceed takes the change under way a step further.
+// proceed takes the change to SFU mode a step further. It ends when every pair
+// has arrived. What came about stays whatever the others wait for.
 func (p *Plane) proceed() {
 	c := p.change
-	if c.began.set(true, p.now); c.seen.IsZero() {
-		c.seen = p.now
-	}
-	abandon, done, cut := p.giveUp, p.carried, p.cut
-	if c.to == protocol.ModeP2P {
-		abandon, done, cut = p.stay, p.meshed, p.cutBack
-	}
-	full := done()
-	if c.full.set(full, p.now); !full {
-		c.lacked += p.now.Sub(c.seen)
-	}
-	c.seen = p.now
+	c.silent.set(p.isSilent(), p.now)
 	switch {
 	case len(p.order) == 0:
-		abandon("everybody left", nil)
+		p.giveUp("everybody left", nil)
+		return
 	case c.lost != "":
-		p.fail(abandon, c.lost)
-	case c.to == protocol.ModeP2P && p.reason() != "":
-		p.abort(p.reason())
-	case c.to == protocol.ModeP2P && !c.byHand && !p.isSmall():
-		abandon("somebody came", nil)
-	case p.any(func(m *member) bool { return m.awayFor.lasts(p.now, awayTime) }):
-		abandon("a member is away", nil)
-	case c.lacked >= changeTime || c.began.lasts(p.now, changeLimit):
-		p.fail(abandon, "it took too long")
-	case full:
-		free := !p.any(isAway) && !p.waitsForFiles() && !p.waitsForScreens() && !p.waitsForPrompts()
-		c.free.set(free, p.now)
-		if free && p.quiet() {
-			cut()
-		}
-	default:
-		c.free.set(false, p.now)
+		p.fail(p.giveUp, c.lost)
+		return
+	case c.silent.lasts(p.now, silentTime):
+		p.fail(p.giveUp, "no client answers a check")
+		return
+	}
+	p.movePairs()
+	c.arrived.set(len(c.pairs) == 0, p.now)
+	if len(c.pairs) == 0 && !p.any(isAway) && !p.waitsForNewcomers() {
+		p.cut()
 	}
 }
 
-// carried reports whether the server carries all whom it can fail: who would
-// lose a connection by the cut, and who on stage has answered it.
-func (p *Plane) carried() bool {
-	return !p.any(func(m *member) bool {
-		return p.matters(m) && (m.spoke || p.isMeshed(m)) && !p.server.Carries(m.id)
-	})
+// isSilent reports whether nobody's client answered a check of the server,
+// although one could.
+func (p *Plane) isSilent() bool {
+	silent := false
+	for _, m := range p.order {
+		reached, tried := p.server.Reached(m.id)
+		if reached {
+			return false
+		}
+		silent = silent || tried
+	}
+	return silent
 }
 
 // matters reports whether a change to SFU mode waits for a member at all. Who
@@ -136,14 +148,53 @@ func (p *Plane) carried() bool {
 // every moment, and they have nothing to lose.
 func (p *Plane) matters(m *member) bool { return !m.away && (m.inRelay || m.profile.Stage) }
 
-// isMeshed reports whether a member has a connector with another one.
-func (p *Plane) isMeshed(m *member) bool {
-	return m.inRelay && p.any(func(other *member) bool { return other != m && p.relay.Answered(m.id, other.id) })
+// waitsForNewcomers reports whether the end of the change waits, when every
+// pair has arrived. It does for one whom the server may not reach: if it does
+// not, the mesh may; and for a moment for the others.
+func (p *Plane) waitsForNewcomers() bool {
+	return p.any(func(m *member) bool {
+		if !p.matters(m) || p.server.Carries(m.id) {
+			return false
+		}
+		reached, tried := p.server.Reached(m.id)
+		return tried && !reached || !p.change.arrived.lasts(p.now, promptTime)
+	})
 }
 
-func (p *Plane) waitsForPrompts() bool {
-	return p.change.to == protocol.ModeSFU && !p.change.full.lasts(p.now, promptTime) &&
-		p.any(func(m *member) bool { return p.matters(m) && !p.server.Carries(m.id) })
+// retreat takes the change that failed a step further back. Until the mesh
+// connects a pair again, the server does.
+func (p *Plane) retreat() {
+	p.meetPairs()
+	if len(p.change.pairs) == 0 {
+		p.retreated()
+	}
+}
+
+// proceedBack takes the change to P2P mode a step further.
+func (p *Plane) proceedBack() {
+	c := p.change
+	if c.seen.IsZero() {
+		c.seen = p.now
+	}
+	full := p.meshed()
+	if c.full.set(full, p.now); !full {
+		c.lacked += p.now.Sub(c.seen)
+	}
+	c.seen = p.now
+	switch {
+	case len(p.order) == 0:
+		p.stay("everybody left", nil)
+	case p.reason() != "":
+		p.abort(p.reason())
+	case !c.byHand && !p.isSmall():
+		p.stay("somebody came", nil)
+	case p.any(func(m *member) bool { return m.awayFor.lasts(p.now, awayTime) }):
+		p.stay("a member is away", nil)
+	case c.lacked >= returnTime || c.began.lasts(p.now, returnLimit):
+		p.fail(p.stay, "it took too long")
+	case full && !p.any(isAway) && !p.waitsForFiles():
+		p.cutBack()
+	}
 }
 
 // meshed reports whether the relay's connectors are up, as far as anybody can
@@ -174,15 +225,11 @@ func (p *Plane) waitsForFiles() bool {
 	return p.any(isBusy) && !p.change.full.lasts(p.now, busyTime)
 }
 
-func (p *Plane) waitsForScreens() bool {
-	return len(p.change.screens) > 0 && !p.change.full.lasts(p.now, screenTime)
-}
-
 // fail gives the change up, tells the hosts why, and has it tried again later.
 func (p *Plane) fail(abandon func(string, *protocol.Error), why string) {
 	stays := protocol.Refuse(protocol.ErrMode,
-		"The room stays peer to peer: the server could not carry everybody's media (UDP may be blocked)",
-		"房间保持点对点：服务器未能传输所有成员的音视频（UDP 可能被阻止）")
+		"The room stays peer to peer: the server could not reach everybody (UDP may be blocked)",
+		"房间保持点对点：服务器无法连接到所有成员（UDP 可能被阻止）")
 	if p.change.to == protocol.ModeP2P {
 		stays = protocol.Refuse(protocol.ErrMode,
 			"The room stays in server mode: its members could not all connect to each other",

@@ -26,11 +26,41 @@ func (p *Plane) Check() error {
 			return fmt.Errorf("auto: member %s is attached to a plane that has ended", m.id)
 		case !m.inRelay && !m.inServer:
 			return fmt.Errorf("auto: member %s is attached to no plane", m.id)
-		case p.server != nil && !m.inServer:
+		case p.server != nil && !m.inServer && !p.change.back():
 			return fmt.Errorf("auto: member %s is not attached to the server", m.id)
 		case p.relay != nil && p.mode() == protocol.ModeSFU && !m.inRelay:
 			return fmt.Errorf("auto: member %s does not go back with the others", m.id)
 		}
 	}
-	return nil
+	return p.checkPairs()
+}
+
+// checkPairs: two members of the mesh have the mesh or the server, and both only
+// while they change over, which a member does in one pair at a time.
+func (p *Plane) checkPairs() error {
+	if p.change == nil || p.change.to != protocol.ModeSFU {
+		return nil
+	}
+	moving := map[*member]int{}
+	pairs := map[[2]*member]*pair{}
+	for _, x := range p.change.pairs {
+		pairs[[2]*member{x.a, x.b}] = x
+		if !x.moves.at.IsZero() && !x.moves.lasts(p.now, slowTime) {
+			moving[x.a]++
+			moving[x.b]++
+		}
+	}
+	for m, n := range moving {
+		if n > 1 {
+			return fmt.Errorf("auto: member %s moves in %d pairs at once", m.id, n)
+		}
+	}
+	var err error
+	p.eachPair(func(a, b *member) {
+		meshed := a.inRelay && b.inRelay && p.relay.Answered(a.id, b.id)
+		if moves := pairs[[2]*member{a, b}] != nil; meshed != moves && err == nil {
+			err = fmt.Errorf("auto: %s and %s have a connector of the mesh: %v; they are yet to move: %v", a.id, b.id, meshed, moves)
+		}
+	})
+	return err
 }

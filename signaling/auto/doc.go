@@ -5,17 +5,18 @@
 // Tick. It knows neither pion nor the SFU, only that there is a Server.
 //
 //	            a reason, nothing to wait for
-//	  P2P ------------------------------------> both planes
-//	relay only <---------------------------- (to SFU: promote)
-//	   ^    |        giveUp: it fails               |
-//	   |    |                                       | cut: the server
-//	   |    +- - - - - - - - - - - - - - - - +      v carries everybody
-//	cutBack: the mesh is up               server only
-//	   |                                     SFU
-//	   +---- both planes <--------------------------+
+//	  P2P ------------------------------------> both planes --+ pair by pair
+//	relay only <---------------------------- (to SFU: promote)<+
+//	   ^    |     nothing was moved yet           |       |
+//	   |    |                                     |       | cut: every pair
+//	   |    |     giveUp: a client answers        |       v has moved
+//	   |    +---- no check: both planes <---------+   server only
+//	   |          (retreat, pair by pair)                SFU
+//	cutBack: the mesh is up                               |
+//	   +---- both planes <--------------------------------+
 //	         (to P2P: goBack)   small for long, or asked for
-//	              |                                 ^
-//	              +---------------------------------+
+//	              |                                       ^
+//	              +---------------------------------------+
 //	                 stay: it fails, or a reason
 //
 // # Rules
@@ -27,16 +28,25 @@
 // socket is gone, for files that are on their way, at most 30 s, and for the
 // next try after one that failed: 30 s, doubling to 10 min.
 //
-// The change is make before break. The server gets all members, in the order
-// in which they came. Who comes meanwhile is the server's only, and so is the
-// one whose coming is the reason: if all goes well, it never sees the mesh.
-// When the server carries everybody, and has the screens that are shared, the
-// cut is made: the hosts' clients are told the mode, then every connector of
-// the mesh ends, at both ends. If the server does not carry everything for 12 s
-// in all, or cannot carry a member, or the change takes 42 s for whatever
-// reason, every connector of the server ends instead, and the relay connects
-// who is new. Hosts are told why; the members are not told of
-// errors that are none.
+// The change is make before break, pair by pair (pair.go). The server gets all
+// members, in the order in which they came. A member that comes meanwhile is
+// the server's only, and so is the one whose coming is the reason: if all goes
+// well, it never sees the mesh, and its connectors are the ones that the
+// others' cameras come over first. Two members whom the mesh connects are kept
+// apart on the server until what both send has come there, and until neither of
+// them is in another pair that moves. When everything of both flows, the
+// connectors of that pair end, at both ends. So a member sends at most one
+// picture more than the mesh and the server's one, and no existing client shows
+// a member twice: while it has one connector too many, its list is held.
+// When every pair has moved, the cut is made: the clients are told the mode.
+//
+// A change is given up when no client answers a check of the server for 15 s,
+// or when a connection of a member failed twice and none of its checks was
+// answered; how long anything takes is no reason. A connection that came about
+// and then failed has its pair rest on the mesh for 5 s. A change that is given
+// up is taken back pair by pair, too: what only the server carries stays there
+// until the mesh carries it. Hosts are told that UDP may be blocked; the members
+// are not told of errors that are none.
 //
 // A room goes back when a host asks, or when for Config.Return it has had at
 // most two members, all on stage and with clients that say when a connector is
@@ -47,15 +57,23 @@
 //   - There are two planes exactly while a change is under way. Every member is
 //     attached to one or both; without a change all are attached to the only
 //     one.
-//   - While there is a server, everybody is attached to it.
+//   - While there is a server, everybody is attached to it, but for members who
+//     come while a change is taken back.
+//   - Two members that the mesh connects lose it when the server carries them in
+//     both directions, and not before; when a change is taken back they lose the
+//     server when the mesh connects them. So they have one way or two, and two
+//     only while they are the pair that moves.
+//   - A member is in one pair that moves, and in another one only when the first
+//     has moved for more than 2 s.
 //   - A plane that has ended says nothing any more, and its connectors are
 //     ended at the clients: those that a client has named at once, the others
 //     when it names them.
 //   - A signal goes to one plane. What is said to a plane that has ended is no
 //     mistake of the sender's.
 //   - A line of chat that reaches the server reaches every existing client. It
-//     comes twice only if it was said while the room went back, or before its
-//     page had heard of a cut.
+//     comes twice only if it was said while the room went back, or in the few
+//     milliseconds in which the news that a pair's connectors end travels
+//     (chat.go has the argument).
 //
 // # Bounds
 //
@@ -79,14 +97,22 @@
 //     nobody's duty: Detach tells the others. So auto asks the plane for every
 //     member's connectors (Return lists them), says leave for each, and throws
 //     away what else the plane would have said.
-//   - The cut does not wait for a newcomer that has not answered yet: a person
-//     who is asked for the camera may take minutes, and has nothing to lose. It
-//     does wait for one that has answered, and whom the server may not reach.
+//   - No pair waits for a newcomer. The end of the change waits 2 s for one that
+//     has not answered yet: a person who is asked for the camera may take
+//     minutes, and has nothing to lose. It waits for one that has answered, and
+//     whom the server may not reach: the mesh may.
+//   - All pairs at once were tried: every existing client showed every member
+//     twice, for 0.6 to 1.9 s with five members on two cores, and every machine
+//     sent two full meshes when it could least afford it.
+//   - An existing client shows its list 100 ms after the last thing that happened
+//     to a connector. So it is told every 40 ms that a connector has no more
+//     candidates, which is nothing new, until its old connector has ended; for
+//     5 s at most, as it does not see others come and go meanwhile.
 //   - Who listens is not waited for, and its failure is no reason to stay: in a
 //     lecture somebody always comes, and somebody always sits behind a firewall.
 //   - A newcomer in a room that is P2P although it has a reason for more joins
 //     the mesh, whatever its size. It is better than no call.
 //   - Re-homing a connection in place (ICE restart towards the server) was
-//     measured, too: it keeps the tile's element, but has gaps three times as
-//     long and freezes Firefox.
+//     measured, too: it keeps the tile's element, but has gaps of 230 to 270 ms and
+//     freezes Firefox. Held lists show no tile too many either.
 package auto

@@ -2,11 +2,13 @@ package auto_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"lectern/signaling/media"
+	"lectern/signaling/p2p"
 	"lectern/signaling/protocol"
 )
 
@@ -24,6 +26,10 @@ type fakeServer struct {
 	asked      map[[2]protocol.MemberID]int
 	carries    map[protocol.MemberID]bool
 	carriesAll bool
+	relay      func() *p2p.Plane
+	wrong      error                      // as in world
+	silent     map[protocol.MemberID]bool // no check of theirs is answered; "all" is everybody
+	apart      map[[2]protocol.MemberID]bool
 	closed     bool
 	out        []media.Event
 }
@@ -83,11 +89,59 @@ func (f *fakeServer) Attach(id protocol.MemberID, p media.Profile) {
 	f.members = append(f.members, id)
 }
 
+func (f *fakeServer) Apart(a, b protocol.MemberID) {
+	if (f.Plays(a, b) || f.Plays(b, a)) && !f.relay().Answered(a, b) {
+		f.wrong = fmt.Errorf("%s and %s lost the server, and the mesh does not connect them", a, b)
+	}
+	for _, v := range [][2]protocol.MemberID{{a, b}, {b, a}} {
+		f.apart[v] = true
+		f.connectors = slices.DeleteFunc(f.connectors, func(c *fakeConnector) bool {
+			ends := c.at == v[0] && c.plays == v[1] && c.stream == protocol.StreamUser
+			if ends && c.theirs != "" {
+				f.send(c.at, &protocol.ConnectorGone{Connector: c.theirs, Member: c.plays})
+			}
+			return ends
+		})
+	}
+}
+
+func (f *fakeServer) Show(at, of protocol.MemberID) {
+	if f.apart[[2]protocol.MemberID{at, of}] {
+		f.say("sfu shows %s to %s", of, at)
+		delete(f.apart, [2]protocol.MemberID{at, of})
+		f.meet(at, of)
+	}
+}
+
+// Plays: what a member is shown of another one flows when both are carried and
+// the connector is answered.
+func (f *fakeServer) Plays(at, of protocol.MemberID) bool {
+	c := f.user(at, of)
+	shown := slices.Contains(f.members, at) && slices.Contains(f.members, of) && !f.apart[[2]protocol.MemberID{at, of}]
+	return shown && f.Carries(at) && f.Carries(of) && (f.downlinks[at] || c != nil && c.theirs != "")
+}
+
+func (f *fakeServer) Flows(id protocol.MemberID) bool { return f.Carries(id) }
+
+func (f *fakeServer) HasUplink(id protocol.MemberID) bool {
+	for key, n := range f.asked {
+		if key[0] == id && n > 0 {
+			return true
+		}
+	}
+	return f.downlinks[id] || slices.ContainsFunc(f.connectors, func(c *fakeConnector) bool { return c.at == id })
+}
+
+func (f *fakeServer) Reached(id protocol.MemberID) (reached, tried bool) {
+	tried = slices.ContainsFunc(f.connectors, func(c *fakeConnector) bool { return c.at == id && c.theirs != "" })
+	return tried && !f.silent[id] && !f.silent["all"], tried
+}
+
 // meet has a member see another one. Who shares its screen is asked for its
 // first connector, and so for the screen.
 func (f *fakeServer) meet(at, plays protocol.MemberID) {
 	switch {
-	case f.downlinks[at]:
+	case f.downlinks[at] || f.apart[[2]protocol.MemberID{at, plays}]:
 	case f.sharers[at]:
 		f.sharers[at] = false
 		f.asked[[2]protocol.MemberID{at, plays}]++
@@ -160,7 +214,7 @@ func (f *fakeServer) Signal(from protocol.MemberID, s protocol.Signal) error {
 			f.asked[key]--
 		}
 		if !slices.Contains(f.members, m.Member) && m.Member != protocol.ServerMember ||
-			m.StreamType == protocol.StreamUser && (f.user(from, m.Member) != nil || f.downlinks[from]) {
+			m.StreamType == protocol.StreamUser && (f.apart[[2]protocol.MemberID{from, m.Member}] || f.user(from, m.Member) != nil || f.downlinks[from]) {
 			f.send(from, &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member})
 			return nil
 		}
@@ -206,6 +260,7 @@ func (f *fakeServer) Detach(id protocol.MemberID, _ []protocol.LeaveItem) {
 		return c.plays == id || c.at == id
 	})
 	f.members = slices.DeleteFunc(f.members, func(m protocol.MemberID) bool { return m == id })
+	maps.DeleteFunc(f.apart, func(v [2]protocol.MemberID, _ bool) bool { return v[0] == id || v[1] == id })
 }
 
 func (f *fakeServer) Carries(id protocol.MemberID) bool {
@@ -218,8 +273,8 @@ func (f *fakeServer) Carries(id protocol.MemberID) bool {
 	return f.carriesAll
 }
 
-// play takes a line of the script: "carries a", "drops a", "lost b why",
-// "said a id text", "error b".
+// play takes a line of the script: "carries a", "drops a", "silent a", "heard
+// all", "lost b why", "breaks b why", "said a id text", "error b".
 func (f *fakeServer) play(w []string) {
 	id := protocol.MemberID(w[1])
 	switch w[0] {
@@ -230,9 +285,13 @@ func (f *fakeServer) play(w []string) {
 			return
 		}
 		f.carries[id] = w[0] == "carries"
-	case "lost":
+	case "silent":
+		f.silent[id] = true
+	case "heard":
+		clear(f.silent)
+	case "lost", "breaks": // without any check answered, and with some
 		f.send(id, protocol.NewError(protocol.ErrMedia).Message("en"))
-		f.out = append(f.out, media.Event{Lost: &media.Lost{Member: id, Why: strings.Join(w[2:], " ")}})
+		f.out = append(f.out, media.Event{Lost: &media.Lost{Member: id, Why: strings.Join(w[2:], " "), Silent: w[0] == "lost"}})
 	case "error":
 		f.out = append(f.out, media.Event{To: id, Err: protocol.NewError(protocol.ErrMedia)})
 	case "said":

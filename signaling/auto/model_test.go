@@ -17,10 +17,15 @@ import (
 // world is a plane with its clients and a room that is as simple as can be.
 type world struct {
 	plane   *auto.Plane
-	server  *fakeServer // the latest; nil: none yet
+	relay   *p2p.Plane // the latest
+	held    map[protocol.ConnectorRef]bool
+	silent  map[protocol.MemberID]bool // who answers no check of any server
+	wrong   error                      // a way that was taken from two members who had no other
+	server  *fakeServer                // the latest; nil: none yet
 	now     time.Time
 	start   time.Time
 	clients map[protocol.MemberID]*client
+	lines   int      // numbers what a member says
 	n       int      // numbers the server's connectors
 	log     []string // what came of the last step
 	timed   bool     // log lines begin with the time
@@ -45,17 +50,36 @@ type end struct {
 }
 
 func newWorld(c auto.Config) *world {
-	w := &world{now: time.Unix(1e9, 0), start: time.Unix(1e9, 0), clients: map[protocol.MemberID]*client{}}
-	c.NewRelay = func() auto.Relay { return p2p.New() }
+	w := &world{now: time.Unix(1e9, 0), start: time.Unix(1e9, 0), clients: map[protocol.MemberID]*client{}, silent: map[protocol.MemberID]bool{}, held: map[protocol.ConnectorRef]bool{}}
+	c.NewRelay = func() auto.Relay {
+		w.relay = p2p.New()
+		return watchedRelay{w.relay, w}
+	}
 	c.NewServer = func() auto.Server {
 		w.server = &fakeServer{
 			say: w.say, n: &w.n, asked: map[[2]protocol.MemberID]int{}, carries: map[protocol.MemberID]bool{},
+			silent: w.silent, apart: map[[2]protocol.MemberID]bool{}, relay: func() *p2p.Plane { return w.relay },
 			sharers: map[protocol.MemberID]bool{}, downlinks: map[protocol.MemberID]bool{},
 		}
 		return w.server
 	}
 	w.plane = auto.New(c)
 	return w
+}
+
+// watchedRelay sees to it that two members never lose a way before they have
+// another one.
+type watchedRelay struct {
+	*p2p.Plane
+	w *world
+}
+
+func (r watchedRelay) Part(a, b protocol.MemberID) {
+	served := r.w.server != nil && r.w.server.Plays(a, b) && r.w.server.Plays(b, a)
+	if r.Answered(a, b) && !served {
+		r.w.wrong = fmt.Errorf("%s and %s lost the mesh, and the server does not carry them", a, b)
+	}
+	r.Plane.Part(a, b)
 }
 
 func (w *world) say(format string, args ...any) {
@@ -80,6 +104,10 @@ func (w *world) event(e media.Event) {
 	switch {
 	case e.Msg != nil:
 		if c := w.clients[e.To]; c != nil {
+			if h, holds := e.Msg.(*protocol.RelayedCandidate); holds && h.Candidate != nil && strings.Contains(string(h.Candidate), "sdpMLineIndex") {
+				w.holds(e.To, h.Connector)
+				return
+			}
 			if _, ages := e.Msg.(*protocol.GetOffer); ages && c.away {
 				return // a room keeps all but these
 			}
@@ -96,6 +124,16 @@ func (w *world) event(e media.Event) {
 		w.say("moved %s", e.Moved)
 	case e.Stays != nil:
 		w.say("stays: %v", e.Stays)
+	}
+}
+
+// holds tells of the first time a client is kept from showing its list, for each
+// connector: it is said many times a second.
+func (w *world) holds(id protocol.MemberID, c protocol.ConnectorID) {
+	ref := protocol.ConnectorRef{Connector: c, Member: id}
+	if !w.held[ref] {
+		w.held[ref] = true
+		w.say("%s <- icecandidate %s, again and again", id, c)
 	}
 }
 
@@ -294,4 +332,12 @@ func (w *world) lasting() error {
 		}
 	}
 	return nil
+}
+
+// ways reports whether any two members lost the way they had.
+func (w *world) ways() error {
+	if w.server != nil && w.server.wrong != nil {
+		return w.server.wrong
+	}
+	return w.wrong
 }

@@ -29,6 +29,13 @@ type Relay interface {
 	// AskAgain asks a member for an offer to everybody, so that its client
 	// offers its screen again.
 	AskAgain(id protocol.MemberID)
+	// Part ends every connector of two members with each other, and connects
+	// them no more until Meet, which has one of them asked for an offer.
+	Part(a, b protocol.MemberID)
+	Meet(who, to protocol.MemberID)
+	// Connector is a member's own user connector to another one; empty: it has
+	// none that is known.
+	Connector(id, to protocol.MemberID) protocol.ConnectorID
 }
 
 // Server is what auto needs of its SFU plane.
@@ -41,6 +48,20 @@ type Server interface {
 	// to receive is negotiated and, if video, began with a keyframe. It is
 	// cheap: it is asked some forty times a second during a change.
 	Carries(id protocol.MemberID) bool
+	// Apart has two members not see each other until Show, which is said for
+	// each of them. What they see of each other is ended.
+	Apart(a, b protocol.MemberID)
+	Show(at, of protocol.MemberID)
+	// Plays reports whether all that a member is to have of another one flows.
+	// It is false while they are apart. Flows reports whether what a member's
+	// client says it sends has come, HasUplink whether it has a connector, or
+	// was asked for one, for that to come over.
+	Plays(at, of protocol.MemberID) bool
+	Flows(id protocol.MemberID) bool
+	HasUplink(id protocol.MemberID) bool
+	// Reached reports whether a member's client answered a check of any of its
+	// connectors. tried is whether it could have: it has the server's addresses.
+	Reached(id protocol.MemberID) (reached, tried bool)
 }
 
 // Config is what a Plane is made of.
@@ -83,7 +104,6 @@ type Plane struct {
 	retry  backoff
 	broken [2]protocol.MemberID // who could not reach each other; empty: nobody
 
-	said    time.Time // when the last line of chat that goes over channels came
 	endedAt time.Time // when a plane was given up last
 
 	relayAsks, serverAsks asks // getOffers that no offer has followed yet
@@ -104,6 +124,7 @@ type member struct {
 	inRelay, inServer bool
 	spoke             bool // it answered the server that is there, or offered it something
 	toldSFU           bool // its joined said so, no event did
+	talk              talk // its lines of chat
 	shares            bool // it offered a screen to the server that is there
 	firefox           bool // it is an existing client on Firefox
 	away, busy        bool
@@ -136,13 +157,17 @@ func (p *Plane) Attach(id protocol.MemberID, profile media.Profile) {
 	m := &member{id: id, profile: profile}
 	p.members[id] = m
 	p.order = append(p.order, m)
-	if p.mode() == protocol.ModeP2P && p.change == nil {
+	switch {
+	case p.change == nil && p.mode() == protocol.ModeP2P:
 		if why := p.reason(); why == "" || p.held() {
 			p.toRelay(m, profile.Shares)
 			return
 		}
 		p.promote()
-	} else {
+	case p.change.back():
+		p.toRelay(m, profile.Shares)
+		return
+	default:
 		p.toServer(m, profile.Shares)
 		if p.relay != nil && p.mode() == protocol.ModeSFU {
 			p.toRelay(m, profile.Shares)
@@ -167,7 +192,7 @@ func (p *Plane) toServer(m *member, shares bool) {
 
 // mode is the room's. While it changes, it is still the old one.
 func (p *Plane) mode() protocol.Mode {
-	if p.server == nil || p.change != nil && p.change.to == protocol.ModeSFU {
+	if p.server == nil || p.change != nil && (p.change.to == protocol.ModeSFU || p.change.retreats) {
 		return protocol.ModeP2P
 	}
 	return protocol.ModeSFU
@@ -234,7 +259,7 @@ func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.Connec
 		return nil
 	}
 	m.away, m.awayFor = false, since{}
-	m.toldSFU = m.toldSFU || p.server != nil
+	m.toldSFU = m.toldSFU || p.Mode(id) == protocol.ModeSFU
 	var list []protocol.ConnectorRef
 	p.each(m, func(plane media.Plane) { list = append(list, plane.Return(id, how)...) })
 	return list
@@ -260,17 +285,18 @@ func (p *Plane) Detach(id protocol.MemberID, named []protocol.LeaveItem) {
 	p.relayAsks.forget(id)
 	p.serverAsks.forget(id)
 	if p.change != nil {
-		delete(p.change.screens, id)
+		p.change.forget(m)
 	}
 }
 
 // Mode is SFU as soon as there is a server: from then on it takes what members
-// say, and during a change it knows who has heard it already.
+// say, and during a change it knows who has heard it already. When a change to
+// SFU mode has failed it is P2P, though the server may still carry somebody.
 func (p *Plane) Mode(id protocol.MemberID) protocol.Mode {
-	switch {
-	case p.server != nil:
+	switch retreats := p.change.back(); {
+	case p.server != nil && !retreats:
 		return protocol.ModeSFU
-	case p.members[id] == nil && !p.held() && (p.reason() != "" || len(p.order) >= p.config.MaxP2P):
+	case p.change == nil && p.members[id] == nil && !p.held() && (p.reason() != "" || len(p.order) >= p.config.MaxP2P):
 		return protocol.ModeSFU
 	}
 	return protocol.ModeP2P

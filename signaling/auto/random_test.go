@@ -1,6 +1,7 @@
 package auto_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -25,7 +26,7 @@ func TestRandom(t *testing.T) {
 		g.world = newWorld(auto.Config{MaxP2P: 3, Return: time.Duration(seed%2) * time.Minute})
 		for range steps {
 			g.step()
-			if err := g.plane.Check(); err != nil {
+			if err := errors.Join(g.plane.Check(), g.ways()); err != nil {
 				t.Fatalf("seed %d: %v\n%s", seed, err, g.story())
 			}
 		}
@@ -143,8 +144,8 @@ func (g *game) serve(c *client) {
 	id := string(c.id)
 	s := [][]string{
 		{"carries", "all"}, {"carries", "all"}, {"carries", id}, {"drops", id}, {"drops", "all"},
-		{"lost", id, "x"}, {"error", id}, {"said", id, "l", "x"}, {"said", id, "l", "x"},
-	}[g.r.IntN(9)]
+		{"lost", id, "x"}, {"breaks", id, "x"}, {"silent", id}, {"silent", "all"}, {"heard", "all"}, {"error", id}, {"said", id, "l", "x"}, {"said", id, "l", "x"},
+	}[g.r.IntN(13)]
 	g.say("# sfu %v", s)
 	g.server.play(s)
 }
@@ -164,6 +165,7 @@ func (g *game) calm() error {
 	for range 150 { // longer than any retry takes
 		if g.server != nil && !g.server.closed {
 			g.server.play([]string{"carries", "all"})
+			g.server.play([]string{"heard", "all"})
 		}
 		g.respond()
 		for id, c := range g.clients {

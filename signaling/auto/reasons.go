@@ -122,7 +122,7 @@ func (p *Plane) SetMode(mode protocol.Mode) error {
 	case protocol.ModeSFU:
 		p.pinned = mode
 		p.retry.until = time.Time{}
-		if c := p.change; c != nil && c.to == protocol.ModeP2P {
+		if c := p.change; c != nil && c.to == protocol.ModeP2P && !c.retreats {
 			p.stay("a host asked for SFU mode", nil)
 		}
 		return nil

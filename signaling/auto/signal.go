@@ -52,18 +52,19 @@ func (p *Plane) planeOf(m *member, s protocol.Signal) (media.Plane, bool) {
 	byServer := m.inServer && p.server.Knows(m.id, s)
 	byRelay := m.inRelay && p.relay.Knows(m.id, s)
 	changes := m.inRelay && m.inServer
+	rises := changes && p.change.to == protocol.ModeSFU
 	switch {
 	case !m.inServer:
 		return p.relay, byRelay
 	case !changes:
 		return p.server, byServer
-	case p.mode() == protocol.ModeP2P && isScreen(s):
+	case rises && isScreen(s):
 		if m.profile.Downlink && s.To() != protocol.ServerMember {
 			// Such a client offers the server its screen by itself.
 			p.change.screens[m.id] = true
 			return p.relay, true
 		}
-	case byRelay && (!byServer || p.mode() == protocol.ModeSFU):
+	case byRelay && (!byServer || !rises):
 		return p.relay, true
 	case !byServer && isOffer(s) && p.relayAsks.open(m.id, s.To()):
 		return p.relay, true
@@ -122,8 +123,11 @@ func (p *Plane) isLate(m *member, s protocol.Signal) bool {
 func (p *Plane) absorb() {
 	if p.relay != nil {
 		for _, e := range p.relay.Drain() {
-			if g, ok := e.Msg.(*protocol.GetOffer); ok {
-				p.relayAsks.ask(e.To, g.Member)
+			switch msg := e.Msg.(type) {
+			case *protocol.GetOffer:
+				p.relayAsks.ask(e.To, msg.Member)
+			case *protocol.ConnectorGone:
+				p.past.add(e.To, msg.Connector)
 			}
 			p.emit(e)
 		}
@@ -155,9 +159,15 @@ func (p *Plane) fromServer(e media.Event) {
 	case e.Err != nil && e.Err.Type == protocol.ErrMedia && trying:
 		return
 	case e.Lost != nil && trying:
-		p.change.lost = string(e.Lost.Member) + ": " + e.Lost.Why
+		if e.Lost.Silent {
+			p.change.lost = string(e.Lost.Member) + ": " + e.Lost.Why
+		} else {
+			p.takeBack(e.Lost.Member)
+		}
 	case e.Said != nil:
-		p.said = p.now
+		if m := p.members[e.Said.From]; m != nil {
+			m.talk.heard(e.Said.ID, p.now)
+		}
 	}
 	p.emit(e)
 }

@@ -1,6 +1,7 @@
 package auto_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -32,7 +33,8 @@ var update = flag.Bool("update", false, "rewrite the transcripts with what the p
 //	a renews x                              reconnectWork getOffer
 //	a reports saturated|fine|busy|idle|failed x|connected x
 //	ask sfu | mode of a                     SetMode, Mode
-//	wait 300ms
+//	wait 300ms | go 300ms [a b]             the latter with clients that do what they are told
+//	a talks 6ms 600ms                       a line every 6 ms to the server, for 600 ms
 //	sfu ...                                 what the server does: see fakeServer.play
 //
 // and below it, indented, what comes of it; what comes while time passes
@@ -91,7 +93,7 @@ func replay(t *testing.T, script string) string {
 			out.WriteString("  " + l + "\n")
 		}
 		w.log = nil
-		if err := w.plane.Check(); err != nil {
+		if err := errors.Join(w.plane.Check(), w.ways()); err != nil {
 			t.Fatalf("after:\n%s\n%v", out.String(), err)
 		}
 	}
@@ -140,6 +142,8 @@ func (w *world) step(t *testing.T, words []string) {
 			ids = append(ids, id(i+1))
 		}
 		w.respond(ids...)
+	case "go":
+		w.goOn(t, words)
 	case "ask":
 		if err := w.plane.SetMode(protocol.Mode(words[1])); err != nil {
 			w.say("refused %v", err)
@@ -180,6 +184,8 @@ func (w *world) speak(t *testing.T, words []string) {
 	switch words[1] {
 	case "shares":
 		w.share(c.id)
+	case "talks":
+		w.talk(t, c.id, arg(2), arg(3))
 	case "offers":
 		stream := protocol.StreamUser
 		if arg(5) != "" {
@@ -215,4 +221,43 @@ func report(words []string) *protocol.Report {
 		return &protocol.Report{Busy: &no}
 	}
 	return &protocol.Report{State: words[0], Connector: protocol.ConnectorID(words[1])}
+}
+
+// goOn lets time pass while the clients do what they are told.
+func (w *world) goOn(t *testing.T, words []string) {
+	t.Helper()
+	var ids []protocol.MemberID
+	for _, word := range words[2:] {
+		ids = append(ids, protocol.MemberID(word))
+	}
+	w.timed = true
+	for stop := w.now.Add(duration(t, words[1])); w.now.Before(stop); {
+		w.respond(ids...)
+		w.wait(20 * time.Millisecond)
+		w.settle()
+	}
+	w.timed = false
+}
+
+// talk has a member say lines that reach the server.
+func (w *world) talk(t *testing.T, id protocol.MemberID, every, long string) {
+	t.Helper()
+	w.timed = true
+	for stop := w.now.Add(duration(t, long)); w.now.Before(stop); {
+		w.lines++
+		w.server.play([]string{"said", string(id), fmt.Sprint("l", w.lines), "x"})
+		w.settle()
+		w.wait(duration(t, every))
+		w.settle()
+	}
+	w.timed = false
+}
+
+func duration(t *testing.T, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

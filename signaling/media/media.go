@@ -142,4 +142,5 @@ type Said struct {
 type Lost struct {
 	Member protocol.MemberID
 	Why    string // for the log
+	Silent bool   // its client was never reached over UDP: no check was answered
 }

@@ -71,6 +71,7 @@ type Plane struct {
 	ended []protocol.ConnectorRef // connectors of members who left, oldest first
 	// sharers were said to share a screen when they were attached.
 	sharers map[protocol.MemberID]bool
+	parted  map[twosome]bool // whom Part has parted; see between
 	out     []media.Event
 }
 
@@ -80,6 +81,7 @@ var _ media.Plane = (*Plane)(nil)
 func New() *Plane {
 	return &Plane{
 		pairs: map[protocol.MemberID][]*pair{}, asks: newAsks(), sharers: map[protocol.MemberID]bool{},
+		parted: map[twosome]bool{},
 	}
 }
 
@@ -140,7 +142,7 @@ func (p *Plane) offer(from protocol.MemberID, m *protocol.Offer) error {
 		}
 		return protocol.NewError(protocol.ErrNotInRoom)
 	}
-	if asked && p.userPair(from, m.Member) != nil {
+	if p.areParted(from, m.Member) || asked && p.userPair(from, m.Member) != nil {
 		p.send(from, &protocol.ConnectorGone{Connector: m.Connector, Member: m.Member})
 		return nil
 	}
@@ -295,7 +297,7 @@ func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.Connec
 	}
 	to := &protocol.GetOffer{Member: id}
 	for _, present := range p.order {
-		if present != id && p.userPair(id, present) == nil {
+		if present != id && !p.areParted(id, present) && p.userPair(id, present) == nil {
 			p.askFor(present, to)
 		}
 	}
@@ -327,6 +329,7 @@ func (p *Plane) Detach(id protocol.MemberID, named []protocol.LeaveItem) {
 	p.asks.depart(id)
 	delete(p.pairs, id)
 	delete(p.sharers, id)
+	p.forgetParted(id)
 	p.order = slices.DeleteFunc(p.order, func(m protocol.MemberID) bool { return m == id })
 }
 

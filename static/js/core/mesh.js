@@ -104,13 +104,13 @@ export class Mesh {
   }
 
   /**
-   * The other end is gone. When a room has gone over to the server, the last picture stays until that of the server is
-   * there: there is a moment between the two.
+   * The other end is gone. When it has gone over to the server, the last picture stays until that of the server is there:
+   * there is a moment between the two.
    * @param {string} id
    */
   #ended(id) {
     const connector = this.connectors.get(id);
-    if (!connector || !this.sfu || connector.memberId === SERVER || connector.streamType === 'display') return this.close(id);
+    if (!connector || !this.downlink || connector.memberId === SERVER || connector.streamType === 'display') return this.close(id);
     connector.health.stop(); // nothing is to be mended
     setTimeout(() => this.close(id), LINGER_MS);
   }
