@@ -60,10 +60,11 @@ func (p *Plane) isApart(at, of *member) bool {
 	return len(p.apart) > 0 && p.apart[sight{at.id, of.id}]
 }
 
-// isApartFromAny reports whether a member is kept apart from another one.
+// isApartFromAny reports whether a member does not see another one, or is not
+// seen.
 func (p *Plane) isApartFromAny(m *member) bool {
 	for s := range p.apart {
-		if s.at == m.id {
+		if s.at == m.id || s.of == m.id {
 			return true
 		}
 	}

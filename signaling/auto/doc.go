@@ -105,7 +105,7 @@
 //     twice, for 0.6 to 1.9 s with five members on two cores, and every machine
 //     sent two full meshes when it could least afford it.
 //   - An existing client shows its list 100 ms after the last thing that happened
-//     to a connector. So it is told every 40 ms that a connector has no more
+//     to a connector. So it is told every 25 ms that a connector has no more
 //     candidates, which is nothing new, until its old connector has ended; for
 //     5 s at most, as it does not see others come and go meanwhile.
 //   - Who listens is not waited for, and its failure is no reason to stay: in a

@@ -22,7 +22,7 @@ const (
 	// holdEvery is how often an existing client's list of connectors is kept
 	// from being shown while it has one too many. The client shows its list
 	// 100 ms after the last thing that happened to a connector.
-	holdEvery = 40 * time.Millisecond
+	holdEvery = 20 * time.Millisecond
 	// holdTime is how long it is kept: who comes and who leaves is not seen
 	// meanwhile.
 	holdTime = 5 * time.Second

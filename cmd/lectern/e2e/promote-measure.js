@@ -32,10 +32,16 @@ function watchLists() {
   const { client } = window.mesh;
   const seen = { too: 0, since: null, longest: 0, lists: [] };
   window.lists = seen;
+  seen.trace = [];
+  const began = performance.now();
+  const note = (what) => seen.trace.push(`${Math.round(performance.now() - began)} ${what}`);
+  client.socket.onAny((event, data) => note(`${event}${data.candidate?.candidate === '' ? ' (no more)' : ''}`));
+  client.socket.onAnyOutgoing((event) => note(`-> ${event}`));
   client.addEventListener('list', ({ detail }) => {
     const now = performance.now();
     const members = detail.filter(({ streamType }) => streamType === 'user').map(({ id }) => client.connectors.get(id)?.memberId);
     seen.lists.push(members.length);
+    note(`list of ${members.length}`);
     const twice = new Set(members).size < members.length;
     if (seen.since !== null) seen.longest = Math.max(seen.longest, now - seen.since);
     if (twice && seen.since === null) seen.too++;
@@ -80,6 +86,8 @@ async function round(server, { kinds, comes }, name) {
       took, drops: drops.length, lines, lost: lost.length, doubled: doubled.length, disordered: disordered.length, threw, excused,
     };
     console.log(`${name}: ${JSON.stringify(result)} ${where}; lists ${JSON.stringify(lists.map((one) => one.lists))}`);
+    // What led to a list with a member twice, on request.
+    if (process.env.TRACE) for (const { too, trace } of lists) if (too) console.log(`  ${trace.join('; ')}`);
     return result;
   } finally {
     await Promise.all([...[...crowd.all.values()].filter(({ old }) => old), ...cast.opened].map((opened) => opened.close()));
