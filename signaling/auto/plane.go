@@ -259,6 +259,9 @@ func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.Connec
 		return nil
 	}
 	m.away, m.awayFor = false, since{}
+	if how.Address.IsValid() {
+		m.profile.Address = how.Address
+	}
 	m.toldSFU = m.toldSFU || p.Mode(id) == protocol.ModeSFU
 	var list []protocol.ConnectorRef
 	p.each(m, func(plane media.Plane) { list = append(list, plane.Return(id, how)...) })

@@ -26,6 +26,7 @@
 package media
 
 import (
+	"net/netip"
 	"time"
 
 	"lectern/signaling/protocol"
@@ -107,6 +108,9 @@ type Profile struct {
 	// Shares: it is known to share a screen. A client offers that only when it
 	// is asked for an offer.
 	Shares bool
+	// Address is the one from which the server knows the client; not valid: it
+	// does not know.
+	Address netip.Addr
 }
 
 // Return says what happened to a member's transport while it was away.
@@ -114,6 +118,9 @@ type Return struct {
 	// Moved: the client's address changed, so its media transports are
 	// likely dead and need new candidates.
 	Moved bool
+	// Address is the client's now, if it may be another one; not valid: it is the
+	// same.
+	Address netip.Addr
 }
 
 // Event is one thing that came up. Exactly one of Msg, Err, Said, Lost, Moved

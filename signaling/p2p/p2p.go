@@ -24,6 +24,7 @@ package p2p
 
 import (
 	"encoding/json"
+	"net/netip"
 	"slices"
 
 	"lectern/signaling/media"
@@ -45,6 +46,8 @@ type pair struct {
 
 	// What the two clients said last of its state; empty: nothing.
 	offererSays, answererSays string
+	// The addresses that the two clients named.
+	offererNames, answererNames names
 }
 
 func (p *pair) state(of protocol.MemberID) string {
@@ -72,7 +75,9 @@ type Plane struct {
 	// sharers were said to share a screen when they were attached.
 	sharers map[protocol.MemberID]bool
 	parted  map[twosome]bool // whom Part has parted; see between
-	out     []media.Event
+	// addresses are those from which the server knows the members.
+	addresses map[protocol.MemberID]netip.Addr
+	out       []media.Event
 }
 
 var _ media.Plane = (*Plane)(nil)
@@ -81,7 +86,8 @@ var _ media.Plane = (*Plane)(nil)
 func New() *Plane {
 	return &Plane{
 		pairs: map[protocol.MemberID][]*pair{}, asks: newAsks(), sharers: map[protocol.MemberID]bool{},
-		parted: map[twosome]bool{},
+		parted:    map[twosome]bool{},
+		addresses: map[protocol.MemberID]netip.Addr{},
 	}
 }
 
@@ -97,6 +103,7 @@ func (p *Plane) Attach(id protocol.MemberID, profile media.Profile) {
 	}
 	p.order = append(p.order, id)
 	p.pairs[id] = nil
+	p.addresses[id] = profile.Address
 }
 
 // askFor asks a member for an offer. m may be shared: a newcomer's is the same
@@ -149,11 +156,13 @@ func (p *Plane) offer(from protocol.MemberID, m *protocol.Offer) error {
 	if m.StreamType == protocol.StreamDisplay {
 		p.forgetDisplay(from, m.Member, m.Connector)
 	}
-	if p.find(from, m.Connector) == nil {
-		p.add(&pair{offerer: from, answerer: m.Member, offered: m.Connector, streamType: m.StreamType})
+	n := p.find(from, m.Connector)
+	if n == nil {
+		n = &pair{offerer: from, answerer: m.Member, offered: m.Connector, streamType: m.StreamType}
+		p.add(n)
 	}
 	p.send(m.Member, &protocol.RelayedOffer{
-		Remote: m.Connector, Offer: sized(m.Offer), Member: from, StreamType: m.StreamType,
+		Remote: m.Connector, Offer: p.edited(n, from, m.Offer), Member: from, StreamType: m.StreamType,
 	})
 	return nil
 }
@@ -223,7 +232,7 @@ func (p *Plane) answer(from protocol.MemberID, m *protocol.Answer) error {
 	}
 	n.answered = m.Connector
 	p.send(m.Member, &protocol.RelayedAnswer{
-		Remote: m.Connector, Connector: m.Remote, Answer: sized(m.Answer), Member: from,
+		Remote: m.Connector, Connector: m.Remote, Answer: p.edited(n, from, m.Answer), Member: from,
 	})
 	return nil
 }
@@ -235,10 +244,15 @@ func (p *Plane) candidate(from protocol.MemberID, m *protocol.ICECandidate) erro
 		}
 		return protocol.NewError(protocol.ErrNotInRoom)
 	}
-	if n := p.find(m.Member, m.Remote); n != nil {
-		if _, _, who := n.side(m.Member); who != from {
-			return protocol.NewError(protocol.ErrGone) // it leads to somebody else
-		}
+	n := p.find(m.Member, m.Remote)
+	if n == nil {
+		return nil // its connector has ended, or never was: there is nobody to use it
+	}
+	if _, _, who := n.side(m.Member); who != from {
+		return protocol.NewError(protocol.ErrGone) // it leads to somebody else
+	}
+	if !p.mayRelay(n, from, m.Candidate) {
+		return nil
 	}
 	p.send(m.Member, &protocol.RelayedCandidate{Connector: m.Remote, Candidate: m.Candidate})
 	return nil
@@ -262,11 +276,11 @@ func (p *Plane) reconnectWork(from protocol.MemberID, m *protocol.ReconnectWork)
 	case m.Offer != nil:
 		inner = struct {
 			Offer protocol.Description `json:"offer"`
-		}{sized(*m.Offer)}
+		}{p.edited(n, from, *m.Offer)}
 	case m.Answer != nil:
 		inner = struct {
 			Answer protocol.Description `json:"answer"`
-		}{sized(*m.Answer)}
+		}{p.edited(n, from, *m.Answer)}
 	}
 	if inner != nil {
 		data, err := protocol.Encode(inner)
@@ -284,6 +298,9 @@ func (p *Plane) reconnectWork(from protocol.MemberID, m *protocol.ReconnectWork)
 // changed, the other side of each connection is asked to restart it. What was
 // offered to the returner and not answered the room says again.
 func (p *Plane) Return(id protocol.MemberID, how media.Return) []protocol.ConnectorRef {
+	if how.Address.IsValid() {
+		p.addresses[id] = how.Address
+	}
 	var refs []protocol.ConnectorRef
 	for _, n := range p.pairs[id] {
 		own, other, who := n.side(id)
@@ -330,6 +347,7 @@ func (p *Plane) Detach(id protocol.MemberID, named []protocol.LeaveItem) {
 	delete(p.pairs, id)
 	delete(p.sharers, id)
 	p.forgetParted(id)
+	delete(p.addresses, id)
 	p.order = slices.DeleteFunc(p.order, func(m protocol.MemberID) bool { return m == id })
 }
 

@@ -79,7 +79,9 @@ func (r *Room) beginAgain(now time.Time, m *member, e Entry, i *protocol.Identit
 		r.plane.Detach(m.id, nil)
 	}
 	m.parted = false
-	r.plane.Attach(m.id, media.Profile{Stage: m.role.OnStage(), Events: m.capable, Downlink: i.Downlink()})
+	r.plane.Attach(m.id, media.Profile{
+		Stage: m.role.OnStage(), Events: m.capable, Downlink: i.Downlink(), Address: addressOf(e),
+	})
 	r.contend(now, m)
 	v := r.greet(now, m, true)
 	v.Stray = e.Held

@@ -3,6 +3,7 @@ package room
 import (
 	"crypto/subtle"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"lectern/signaling/media"
@@ -17,6 +18,16 @@ type Entry struct {
 	Held   []protocol.Message // what the socket sent before it said who it is
 	// Elsewhere: the user id is a member's of another room.
 	Elsewhere bool
+}
+
+// addressOf is where an entry's client is, for the plane; not valid if that is not
+// known.
+func addressOf(e Entry) netip.Addr {
+	a, err := netip.ParseAddr(e.Addr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a
 }
 
 // Enter lets a socket in, or refuses it. A Verdict for the socket comes out of
@@ -186,7 +197,7 @@ func (r *Room) takeOver(now time.Time, m *member, e Entry) {
 	if mine := r.sockets[e.Socket]; mine != nil {
 		r.remove(now, mine, nil) // the socket was another member's until now
 	}
-	how := media.Return{Moved: m.addr != e.Addr}
+	how := media.Return{Moved: m.addr != e.Addr, Address: addressOf(e)}
 	whole := r.missed(now, m, e.Msg.(*protocol.Reconnect).Seen)
 	if m.socket != "" {
 		delete(r.sockets, m.socket)

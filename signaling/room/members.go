@@ -136,7 +136,9 @@ func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, g grant) *Verdi
 		r.countChanged = true
 	}
 	r.contend(now, m)
-	r.plane.Attach(m.id, media.Profile{Stage: m.role.OnStage(), Events: m.capable, Downlink: i.Downlink()})
+	r.plane.Attach(m.id, media.Profile{
+		Stage: m.role.OnStage(), Events: m.capable, Downlink: i.Downlink(), Address: addressOf(e),
+	})
 	return r.greet(now, m, false)
 }
 

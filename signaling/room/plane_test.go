@@ -63,7 +63,7 @@ func (s *stage) Say(to protocol.MemberID, l *protocol.ChatLine) {
 func (s *stage) Away(id protocol.MemberID) { s.call("away %s", id) }
 
 func (s *stage) Return(id protocol.MemberID, how media.Return) []protocol.ConnectorRef {
-	s.call("return %s %+v", id, how)
+	s.call("return %s {Moved:%v}", id, how.Moved)
 	return nil
 }
 
