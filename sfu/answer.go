@@ -85,9 +85,6 @@ func (c *connector) answerTo(d *description.Description) (protocol.Description, 
 	c.place(d)
 	c.link.SetExtensions(extensionIDs(d.Sections))
 	c.link.Start(remoteOf(d), transport.Role{DTLSClient: setup == description.Active})
-	for _, candidate := range d.Candidates {
-		c.link.AddCandidate(candidate)
-	}
 	ours := c.describe(setup)
 	for i, s := range c.sections {
 		theirs := &d.Sections[i]

@@ -93,7 +93,7 @@ func (s *session) kick() {
 		return
 	}
 	s.writing = true
-	s.begin(s.write)
+	s.begin("writing to a client's data channel", s.write)
 }
 
 // waits reports whether something was said to the client.

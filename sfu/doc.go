@@ -48,8 +48,8 @@
 // and makes Ready readable; Drain takes it in. RTP never comes near: links hand
 // it from transport to tracks to transports.
 //
-// A design decision: descriptions are our own (sfu/description) over pion's
-// ice, dtls, srtp and sctp (sfu/transport) instead of webrtc.PeerConnection.
+// A design decision: descriptions (sfu/description) and ICE (sfu/ice) are our own,
+// over pion's dtls, srtp and sctp (sfu/transport), instead of webrtc.PeerConnection.
 // A PeerConnection has no say in directions and rewrites them from what
 // senders it has; the recipe needs the directions said freely. It also saves
 // two thirds of a PeerConnection's memory and goroutines.

@@ -68,7 +68,6 @@ func (l *fakeLink) Start(_ transport.Remote, r transport.Role) {
 	}
 	l.p.say("%s", s)
 }
-func (l *fakeLink) AddCandidate(string)            { l.p.say("#%d takes a candidate", l.n) }
 func (l *fakeLink) SetExtensions(track.Extensions) {}
 func (l *fakeLink) StopReceiving(mid string)       { l.p.say("#%d receives no more on %s", l.n, mid) }
 func (l *fakeLink) StopPlaying(mid string)         { l.p.say("#%d plays no more on %s", l.n, mid) }

@@ -80,7 +80,6 @@ func isAboutFile(data []byte) bool {
 type idleLink struct{}
 
 func (idleLink) Start(transport.Remote, transport.Role) {}
-func (idleLink) AddCandidate(string)                    {}
 func (idleLink) Restart()                               {}
 func (idleLink) Send([]byte)                            {}
 func (idleLink) SetExtensions(track.Extensions)         {}

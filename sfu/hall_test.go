@@ -13,6 +13,8 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/pion/stun/v4"
+
 	"lectern/sfu/codec"
 	"lectern/sfu/egress"
 	"lectern/sfu/packet"
@@ -97,12 +99,29 @@ func dial(tb testing.TB, server, client *side) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		for _, c := range l.Candidates {
-			if err := end.s.conn.AddCandidate(c); err != nil {
-				tb.Fatal(err)
-			}
-		}
 	}
+	knock(tb, client, server)
+}
+
+// knock sends a client's first check, without which the server would not know where
+// it is.
+func knock(tb testing.TB, client, server *side) {
+	ours, err := server.conn.Local()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	theirs, err := client.conn.Local()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	m := stun.MustBuild(stun.TransactionID, stun.BindingRequest, stun.NewUsername(ours.Ufrag+":"+theirs.Ufrag))
+	m.Add(stun.AttrPriority, []byte{110, 0, 0, 1})
+	_ = stun.NewShortTermIntegrity(ours.Password).AddTo(m)
+	_ = stun.Fingerprint.AddTo(m)
+	into := client.conn.Begin()
+	defer client.conn.End(into)
+	to := netip.AddrPortFrom(server.on.Addresses()[0], uint16(server.on.Port())) //nolint:gosec // it is a port
+	into.Commit(copy(into.Reserve(to, len(m.Raw)), m.Raw))
 }
 
 func listen(tb testing.TB, c transport.Config, hushed bool) *transport.Endpoint {

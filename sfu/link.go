@@ -12,8 +12,6 @@ import (
 type link interface {
 	// Start connects to the client, or applies its part of an ICE restart.
 	Start(transport.Remote, transport.Role)
-	// AddCandidate tries another address of the client.
-	AddCandidate(string)
 	// Restart begins an ICE restart; opened is called again.
 	Restart()
 	// Send queues a message of negotiation for the data channel, ahead of

@@ -280,9 +280,6 @@ func (c *connector) takeAnswer(d *description.Description) error {
 		Controlling: true, DTLSClient: d.Setup == description.Passive,
 		OpenChannel: !c.isDownlink(), NoChannel: c.isDownlink(),
 	})
-	for _, candidate := range d.Candidates {
-		c.link.AddCandidate(candidate)
-	}
 	for i, s := range offered {
 		if k, isMedia := s.kind.CodecKind(); isMedia {
 			theirs := &d.Sections[i]

@@ -8,6 +8,7 @@ import (
 	"lectern/sfu/egress"
 	"lectern/sfu/track"
 	"lectern/sfu/transport"
+	"lectern/signaling/fault"
 )
 
 // session is the link of a real connector: a transport with the two halves of
@@ -62,14 +63,19 @@ func (s *Server) newSession(e events, in *outlet, out []*box, running *sync.Wait
 	return l
 }
 
-// begin runs a goroutine of the session's; s.mu is held.
-func (s *session) begin(run func()) {
+// begin runs a goroutine of the session's; s.mu is held. If it panics the connection
+// fails.
+func (s *session) begin(doing string, run func()) {
 	s.running.Add(1)
 	go func() {
 		defer s.running.Done()
+		defer fault.Contain(s.server.log, doing, s.fail)
 		run()
 	}()
 }
+
+// fail has the plane end the connection.
+func (s *session) fail() { s.events.stateChanged(transport.Failed) }
 
 // do has something done after all that was wanted before.
 func (s *session) do(work func()) {
@@ -86,23 +92,33 @@ func (s *session) do(work func()) {
 func (s *session) workOn() {
 	if !s.working {
 		s.working = true
-		s.begin(s.run)
+		s.begin("what a room wants of a connection", s.run)
 	}
 }
 
 func (s *session) run() {
-	for {
-		s.mu.Lock()
-		if len(s.work) == 0 {
-			s.working = false
-			s.mu.Unlock()
-			return
-		}
-		work := s.work[0]
-		s.work = s.work[1:]
-		s.mu.Unlock()
-		work()
+	for work := s.nextWork(); work != nil; work = s.nextWork() {
+		s.doOne(work)
 	}
+}
+
+func (s *session) nextWork() func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.work) == 0 {
+		s.working = false
+		return nil
+	}
+	work := s.work[0]
+	s.work = s.work[1:]
+	return work
+}
+
+// doOne has the connection fail if it panics. What is wanted afterwards is done all
+// the same: it is, soon, that the session ends.
+func (s *session) doOne(work func()) {
+	defer fault.Contain(s.server.log, "what a room wants of a connection", s.fail)
+	work()
 }
 
 func (s *session) open() {
@@ -138,14 +154,6 @@ func (s *session) Start(r transport.Remote, role transport.Role) {
 		if err := s.transport.Start(r, role); err != nil {
 			s.server.log.Debug("a media connection does not start", "err", err)
 			s.events.stateChanged(transport.Failed)
-		}
-	})
-}
-
-func (s *session) AddCandidate(candidate string) {
-	s.with(func() {
-		if err := s.transport.AddCandidate(candidate); err != nil {
-			s.server.log.Debug("a candidate cannot be used", "err", err)
 		}
 	})
 }
@@ -255,6 +263,10 @@ func (s *session) shutDown() {
 
 // tick is called by the server's clock.
 func (s *session) tick(now int64) {
+	defer fault.Contain(s.server.log, "a connection's reports", func() {
+		s.server.clock.remove(s)
+		s.fail()
+	})
 	s.receiver.Tick(now)
 	s.sender.Tick(now)
 }
@@ -267,9 +279,15 @@ const startAfter = 20 * time.Millisecond
 // StateChanged is called by the transport, as all that follow.
 func (s *session) StateChanged(state transport.State) {
 	if state == transport.Connected {
-		time.AfterFunc(startAfter, s.sender.Start) // which does nothing once it is closed
+		time.AfterFunc(startAfter, s.start)
 	}
 	s.events.stateChanged(state)
+}
+
+// start has what a viewer sees begin, unless the session is closed.
+func (s *session) start() {
+	defer fault.Contain(s.server.log, "the start of a connection's media", s.fail)
+	s.sender.Start()
 }
 
 // RTP takes a packet from the client.

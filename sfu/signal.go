@@ -115,8 +115,9 @@ func (p *Plane) answer(m *member, msg *protocol.Answer) error {
 	return nil
 }
 
-// candidate takes an address of the client's. Those of mids other than the
-// first are the same ones: everything is bundled.
+// candidate takes an address of the client's, for which there is no use: the
+// server sends nothing to an address that a client only names, and learns its
+// address from its checks (package ice).
 func (p *Plane) candidate(m *member, msg *protocol.ICECandidate) error {
 	c := p.connectors[msg.Remote]
 	if c == nil || c.member != m {
@@ -130,9 +131,6 @@ func (p *Plane) candidate(m *member, msg *protocol.ICECandidate) error {
 	}
 	if err := json.Unmarshal(msg.Candidate, &init); err != nil {
 		return protocol.Invalid("candidate.candidate", "must be a string", "须为字符串")
-	}
-	if init.Candidate != "" && c.link != nil {
-		c.link.AddCandidate(init.Candidate)
 	}
 	return nil
 }

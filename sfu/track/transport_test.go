@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/pion/stun/v4"
 
 	"lectern/sfu/codec"
 	"lectern/sfu/egress"
@@ -79,16 +80,34 @@ func connect(t *testing.T, server, client *end) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range l.Candidates {
-			if err := e.conn.AddCandidate(c); err != nil {
-				t.Fatal(err)
-			}
-		}
 	}
 	start(server, client, transport.Role{Controlling: true})
 	start(client, server, transport.Role{DTLSClient: true})
+	knock(t, client, server)
 	wait(t, server.connected)
 	wait(t, client.connected)
+}
+
+// knock sends a client's first check, without which the server would not know where
+// it is.
+func knock(t *testing.T, client, server *end) {
+	t.Helper()
+	ours, err := server.conn.Local()
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := client.conn.Local()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := stun.MustBuild(stun.TransactionID, stun.BindingRequest, stun.NewUsername(ours.Ufrag+":"+theirs.Ufrag))
+	m.Add(stun.AttrPriority, []byte{110, 0, 0, 1})
+	_ = stun.NewShortTermIntegrity(ours.Password).AddTo(m)
+	_ = stun.Fingerprint.AddTo(m)
+	into := client.conn.Begin()
+	defer client.conn.End(into)
+	to := netip.AddrPortFrom(server.on.Addresses()[0], uint16(server.on.Port())) //nolint:gosec // it is a port
+	into.Commit(copy(into.Reserve(to, len(m.Raw)), m.Raw))
 }
 
 func wait(t *testing.T, c <-chan struct{}) {

@@ -23,18 +23,20 @@ func candidates(addresses []netip.Addr, port uint16, ufrag string) []string {
 	return list
 }
 
-// bases are the addresses that stand for the socket in an ICE agent: one for
-// each address family.
-func bases(addresses []netip.Addr, port uint16) []*net.UDPAddr {
-	var list []*net.UDPAddr
-	var have [2]bool
-	for _, a := range addresses {
-		if f := familyOf(a); !have[f] {
-			have[f] = true
-			list = append(list, &net.UDPAddr{IP: a.AsSlice(), Port: int(port)})
+// ownAddresses are all that lead to this machine, as far as it knows: those that
+// clients are told, the one it listens at, and those of its interfaces.
+func ownAddresses(advertised []netip.Addr, bound netip.Addr) []netip.Addr {
+	own := append(slices.Clone(advertised), bound.Unmap())
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return own // a client at another address of this machine is not served
+	}
+	for _, a := range list {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			own = append(own, prefix.Addr().Unmap())
 		}
 	}
-	return list
+	return own
 }
 
 // virtual are the names of interfaces that lead to containers and virtual

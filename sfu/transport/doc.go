@@ -1,9 +1,9 @@
-// Package transport is one client's connection as the network sees it: ICE,
-// DTLS, SRTP, and SCTP with its data channel, all of them pion's, over the one
+// Package transport is one client's connection as the network sees it: ICE
+// (package ice), and pion's DTLS, SRTP, and SCTP with its data channel, over the one
 // UDP port of an Endpoint. It knows nothing of session descriptions, rooms, or
 // of what the packets carry.
 //
-// It stands on pion's ice, dtls, srtp and sctp and not on
+// It stands on pion's dtls, srtp and sctp and not on
 // webrtc.PeerConnection, because the SFU writes its own descriptions (a
 // direction is what the SFU says, not what a transceiver allows) and owns the
 // path of a packet. What comes from the socket is decrypted in place and given to
@@ -16,7 +16,6 @@
 //
 //	t, err := endpoint.New(handler)  // New, Local: this side's description
 //	err = t.Start(remote, role)      // when the client's is there
-//	err = t.AddCandidate(text)       // as they come, also before Start
 //	err = t.Restart()                // new Local; its answer goes to Start
 //	t.Close()                        // always
 //
@@ -24,8 +23,13 @@
 // side as well. A client has one connection for each address it sends from:
 // two with the same source address and port cannot be told apart.
 //
-// Goroutines, besides pion's (nine with a data channel, six without, one more
-// with IPv6): the endpoint's readers, one for each socket of the port, which call
+// The client's candidates are not needed: the server learns where it is from its
+// checks, and package ice says why it sends to no address that was only named. What
+// comes from an address counts once the client was proved to be there.
+//
+// Goroutines, besides pion's (seven with a data channel, four without): the
+// endpoint's clock, which does for all connections what ICE does by time and calls
+// Handler.StateChanged; its readers, one for each socket of the port, which call
 // Handler.RTP, RTCP and Flush; and of each transport its runner, which does the
 // handshakes and then reads the data channel. Close ends it and waits until no
 // reader is in the handler. A transport with a channel costs some 150 KiB in all,
@@ -53,6 +57,12 @@
 // stream come from one reader at a time: that of the publisher. A stream changes its
 // reader with the publisher's address, or connection; a viewer's NACKs are answered
 // by the viewer's reader, which may be another one.
+//
+// # Faults
+//
+// What a client sends and makes panic ends that client's connection: the goroutine
+// that handled it recovers, logs and counts it (package fault), and goes on for the
+// others. What panics on a goroutine of pion's ends the process.
 //
 // SRTP is AES-128-GCM first: it costs a fifth of AES-CM with SHA-1 here.
 package transport

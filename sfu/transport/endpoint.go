@@ -23,9 +23,9 @@ import (
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/logging"
-	"github.com/pion/transport/v5/stdnet"
 
 	"lectern/sfu/egress"
+	"lectern/sfu/ice"
 )
 
 // Config says where media comes in. The zero value is an ephemeral port on all
@@ -67,11 +67,12 @@ const maxSockets = 64
 // transports. Its methods may be called concurrently.
 type Endpoint struct {
 	mux         *mux
-	batches     sync.Pool      // of *egress.Batch, for what does not belong to a burst
-	next        atomic.Uint32  // counts the batches that were made
-	advertised  []netip.Addr   // most useful first
-	bases       []*net.UDPAddr // what ICE agents have as candidates
-	net         *stdnet.Net    // shared by the agents, which would each list the interfaces
+	batches     sync.Pool     // of *egress.Batch, for what does not belong to a burst
+	next        atomic.Uint32 // counts the batches that were made
+	advertised  []netip.Addr  // most useful first
+	clients     ice.Addresses // where a client can be
+	budget      *ice.Budget   // of all transports' checks that are not answered
+	clock       *clock
 	certificate tls.Certificate
 	fingerprint string
 	log         *slog.Logger
@@ -110,9 +111,6 @@ func listen(c Config, with share) (*Endpoint, error) {
 	if e.certificate, e.fingerprint, err = certify(); err != nil {
 		return nil, err
 	}
-	if e.net, err = stdnet.NewNet(); err != nil {
-		return nil, fmt.Errorf("transport: list the network interfaces: %w", err)
-	}
 	sockets, at, err := open(c, with, e.log)
 	if err != nil {
 		return nil, err
@@ -128,9 +126,11 @@ func listen(c Config, with share) (*Endpoint, error) {
 			return nil, err
 		}
 	}
-	e.bases = bases(e.advertised, at.Port())
+	e.clients = ice.NewAddresses(ownAddresses(e.advertised, at.Addr()), at.Port())
+	e.budget = ice.NewBudget(endpointLimits, nil)
+	e.clock = startClock()
 	e.batches.New = func() any { return e.NewBatch() }
-	e.mux = newMux(sockets, at.Port())
+	e.mux = newMux(sockets, at.Port(), e.log)
 	return e, nil
 }
 
@@ -171,7 +171,9 @@ func open(c Config, with share, log *slog.Logger) (list []socket, at netip.AddrP
 
 // Close closes the port. Transports that are still open fail.
 func (e *Endpoint) Close() error {
-	if err := e.mux.Close(); err != nil {
+	err := e.mux.Close()
+	e.clock.stop()
+	if err != nil {
 		return fmt.Errorf("transport: close the media port: %w", err)
 	}
 	return nil

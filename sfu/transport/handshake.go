@@ -154,6 +154,7 @@ func (t *Transport) secure(conn *dtls.Conn, role Role) error {
 // run is the runner's goroutine: handshakes, then the data channel.
 func (t *Transport) run(remote Remote, role Role) {
 	defer t.running.Done()
+	defer t.contain("a client's handshake or data channel")
 	ctx, cancel := context.WithTimeout(t.closing, t.endpoint.patience.handshake)
 	defer cancel()
 	conn, err := t.handshake(ctx, newDTLSPipe(t), remote, role)

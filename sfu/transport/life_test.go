@@ -121,7 +121,6 @@ func TestConcurrentUse(t *testing.T) {
 			func() { writeRTP(a.conn, rtpPacket(0)) },
 			func() { a.conn.WriteRTCP([]byte{0x80, 201, 0, 1, 0, 0, 0, 1}) },
 			func() { _, _ = a.conn.Local() },
-			func() { _ = a.conn.AddCandidate("candidate:1 1 udp 1 127.0.0.1 9 typ host") },
 			func() { _ = a.conn.Start(remote, Role{Controlling: true}) },
 			func() { _ = a.conn.Restart() },
 			func() { a.conn.Restarts(remote) },
@@ -175,19 +174,4 @@ func (e errorsTo) WithGroup(string) slog.Handler                { return e }
 func (e errorsTo) Handle(_ context.Context, r slog.Record) error {
 	e <- r.Message
 	return nil
-}
-
-func FuzzCandidate(f *testing.F) {
-	f.Add("candidate:1 1 udp 2122194687 127.0.0.1 9 typ host")
-	f.Add("candidate:0 1 TCP 1 127.0.0.1 9 typ host tcptype active")
-	f.Add("candidate:1 1 udp 1 x.local 9 typ srflx raddr 0.0.0.0 rport 0 generation 0 ufrag a network-cost 999")
-	f.Fuzz(func(t *testing.T, text string) {
-		c, err := parseCandidate(text)
-		if err != nil || c == nil {
-			return
-		}
-		if a, err := netip.ParseAddr(c.Address()); err != nil || a.IsMulticast() {
-			t.Errorf("%q is used", text)
-		}
-	})
 }

@@ -3,25 +3,28 @@ package transport
 import (
 	"encoding/binary"
 	"errors"
+	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"lectern/sfu/egress"
+	"lectern/sfu/ice"
 )
 
 // Sizes of what waits. A full queue drops: media is lost, as on a full link,
 // and everything else is sent again.
 const (
-	checksQueue = 32 // STUN messages of one ICE agent and address family
 	// secureQueue is for DTLS packets of one client, and a little more than
 	// what SCTP may have under way to us: its window is 1 MiB.
 	secureQueue = 1024
-	// maxSources is how many addresses one client may send from, while it is
-	// being found out which of them work.
-	maxSources = 128
+	// maxSources is how many addresses of a client are known; the oldest gives
+	// way.
+	maxSources = 64
 )
 
 const stunHeader = 20 // bytes (RFC 8489 section 5)
@@ -52,16 +55,14 @@ var packets = sync.Pool{New: func() any { return new(packet) }}
 
 func (p *packet) free() { packets.Put(p) }
 
-// mux gives what arrives on the socket to the transports. It is not pion's
-// own, which queues without a bound, 8 KiB for each packet, from before the
-// client has proved anything; lets a client take over the address of another
-// one by naming it as a candidate; and sends the checks of an ICE restart to
-// the agent before it.
+// mux gives what arrives on the socket to the transports.
 //
-// A STUN request is for the agent whose ufrag it names (RFC 8445 section
-// 7.2.2). All else is for the client that proved to be at that address. Checks
-// and DTLS are queued for the client's goroutines; media is dealt with at once,
-// on the goroutine that read it, for which see reader.
+// A STUN request is for the agent whose ufrag it names (RFC 8445 section 7.2.2),
+// the answer to a check for the agent whose key its transaction has. All else is
+// for the client that was proved to be at the address it comes from (package ice
+// says what a proof is), and what comes from another address is dropped. DTLS is
+// queued for the client's goroutine; the rest is dealt with at once, on the
+// goroutine that read it, for which see reader.
 type mux struct {
 	socket  socket // where that leaves which no reader sends
 	readers []*reader
@@ -71,12 +72,14 @@ type mux struct {
 	ended   sync.WaitGroup // the readers
 	told    sync.Once      // that the port is gone
 	dropped atomic.Uint64
+	log     *slog.Logger // nil: nothing is logged
 
 	mu sync.RWMutex
 	// Guarded by mu.
 	agents  map[string]*route // by local ufrag
-	sources map[netip.AddrPort]*route
-	born    uint64 // routes until now
+	keys    map[uint32]*route
+	sources map[netip.AddrPort]*route // proved
+	born    uint64                    // routes until now
 }
 
 // client is a transport as the mux sees it.
@@ -104,8 +107,11 @@ type mediaTaker interface {
 	// flush sends what came of it. Part may be held back: then it is called
 	// again at the time given.
 	flush(into *egress.Batch, now int64) (held bool, until int64)
-	// lostPort says that there will be nothing any more.
-	lostPort()
+	// fail says that there will be nothing any more, and why. It takes locks that
+	// may be held while the mux's are waited for.
+	fail(why error)
+	// Fault does, for what panicked. It waits for no lock.
+	Fault(doing string, panicked any)
 }
 
 func newClient(media mediaTaker) *client {
@@ -115,19 +121,26 @@ func newClient(media mediaTaker) *client {
 // route leads to one ICE agent.
 type route struct {
 	ufrag  string
+	key    uint32
 	client *client
-	born   uint64
+	agent  stunTaker
 
 	// Guarded by mux.mu.
-	conns   [2]*agentConn // IPv4, IPv6
-	sources []netip.AddrPort
+	born    uint64
+	sources []netip.AddrPort // that are its, oldest first
+}
+
+// stunTaker takes STUN messages, which it may change, valid during the call.
+type stunTaker interface {
+	takeSTUN(message []byte, from netip.AddrPort)
 }
 
 // newMux begins to read sockets, one or more, that share a port.
-func newMux(list []socket, port uint16) *mux {
+func newMux(list []socket, port uint16, log *slog.Logger) *mux {
 	m := &mux{
+		log:    log,
 		socket: list[0], port: port, closed: make(chan struct{}),
-		agents: make(map[string]*route), sources: make(map[netip.AddrPort]*route),
+		agents: make(map[string]*route), keys: make(map[uint32]*route), sources: make(map[netip.AddrPort]*route),
 	}
 	for _, s := range list {
 		m.readers = append(m.readers, &reader{mux: m, socket: s, batch: s.NewBatch()})
@@ -185,58 +198,25 @@ func (m *mux) queue(to chan *packet, p *packet) bool {
 	}
 }
 
-func (m *mux) takeSTUN(p *packet) bool {
-	if len(p.data) < stunHeader {
-		return false
+// takeSTUN gives a message to its agent. It holds no lock during that.
+func (m *mux) takeSTUN(p *packet) {
+	if r := m.agentOf(p.data); r != nil {
+		r.agent.takeSTUN(p.data, p.from)
 	}
-	family := familyOf(p.from.Addr())
-	if p.data[0] != 0 || p.data[1] != 1 {
-		return m.takeResponse(p, family)
+}
+
+// agentOf is the way to the agent that a message is for; nil: none.
+func (m *mux) agentOf(message []byte) *route {
+	if len(message) < stunHeader {
+		return nil
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	r := m.agents[ufragOf(p.data)]
-	if r == nil || r.conns[family] == nil {
-		return false
+	if message[0] == 0 && message[1] == 1 { // a request
+		return m.agents[ufragOf(message)]
 	}
-	if holder := m.sources[p.from]; len(r.sources) >= maxSources && (holder == nil || holder.client != r.client) {
-		return false
-	}
-	return m.queue(r.conns[family].checks, p)
-}
-
-// takeResponse gives what is no request to the agents of the client at that
-// address: two during an ICE restart, of which only one knows the transaction.
-func (m *mux) takeResponse(p *packet, family int) bool {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	holder := m.sources[p.from]
-	if holder == nil {
-		return false
-	}
-	var last *agentConn
-	for _, r := range holder.client.routes {
-		conn := r.conns[family]
-		switch {
-		case conn == nil:
-			continue
-		case last != nil:
-			other := packets.Get().(*packet)
-			other.data, other.from = other.buffer[:copy(other.buffer[:], p.data)], p.from
-			if !m.queue(last.checks, other) {
-				other.free()
-			}
-		}
-		last = conn
-	}
-	return last != nil && m.queue(last.checks, p)
-}
-
-func familyOf(a netip.Addr) int {
-	if a.Is4() {
-		return 0
-	}
-	return 1
+	key, _ := ice.KeyOf(message)
+	return m.keys[key]
 }
 
 // ufragOf is the first half of a request's USERNAME, which names its receiver,
@@ -264,42 +244,49 @@ func ufragOf(message []byte) string {
 	return ""
 }
 
-// expect has packets from an address go to a client. A client proves that it
-// is there by a request with the right password; an address that somebody only
-// named is his while it is nobody's. Of a client's agents the latest has the
-// address, so that it does not go with an older one.
-func (m *mux) expect(r *route, at netip.AddrPort, proved bool) {
-	at = unmapped(at)
-	m.mu.RLock()
-	move := m.moves(r, at, proved)
-	m.mu.RUnlock()
-	if !move {
-		return
-	}
+// connect makes the way to an ICE agent.
+func (m *mux) connect(c *client, ufrag string, agent stunTaker) (*route, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.moves(r, at, proved) {
-		return
+	switch {
+	case m.isClosed():
+		return nil, errNoPort
+	case c.gone:
+		return nil, errClosed
+	case m.agents[ufrag] != nil:
+		return nil, errors.New("transport: two agents have one ufrag") // of 10 random letters
 	}
-	if holder := m.sources[at]; holder != nil {
+	m.born++
+	r := &route{ufrag: ufrag, key: rand.Uint32(), client: c, agent: agent, born: m.born}
+	for m.keys[r.key] != nil {
+		r.key = rand.Uint32()
+	}
+	m.agents[ufrag], m.keys[r.key] = r, r
+	c.routes = append(c.routes, r)
+	return r, nil
+}
+
+// prove has what comes from an address go to a client, as it was proved to be
+// there. Of a client's agents the latest has the address, so that it does not go
+// with an older one.
+func (m *mux) prove(r *route, at netip.AddrPort) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	holder := m.sources[at]
+	switch {
+	case m.agents[r.ufrag] != r, holder == r:
+		return
+	case holder != nil && holder.client == r.client && holder.born > r.born:
+		return
+	case holder != nil:
 		holder.sources = without(holder.sources, at)
+	}
+	if len(r.sources) >= maxSources {
+		delete(m.sources, r.sources[0])
+		r.sources = slices.Delete(r.sources, 0, 1)
 	}
 	r.sources = append(r.sources, at)
 	m.sources[at] = r
-}
-
-// moves reports whether an address becomes a route's; mu is held.
-func (m *mux) moves(r *route, at netip.AddrPort, proved bool) bool {
-	holder := m.sources[at]
-	switch {
-	case holder == r || m.agents[r.ufrag] != r || len(r.sources) >= maxSources:
-		return false
-	case holder == nil:
-		return true
-	case holder.client == r.client:
-		return holder.born < r.born
-	}
-	return proved
 }
 
 func without[T comparable](list []T, v T) []T {
@@ -313,10 +300,10 @@ func without[T comparable](list []T, v T) []T {
 }
 
 // remove ends the way to an agent.
-func (m *mux) remove(ufrag string) {
+func (m *mux) remove(r *route) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r := m.agents[ufrag]; r != nil {
+	if m.agents[r.ufrag] == r {
 		m.drop(r)
 		r.client.routes = without(r.client.routes, r)
 	}
@@ -325,6 +312,7 @@ func (m *mux) remove(ufrag string) {
 // drop takes a route's entries away; mu is held.
 func (m *mux) drop(r *route) {
 	delete(m.agents, r.ufrag)
+	delete(m.keys, r.key)
 	for _, at := range r.sources {
 		delete(m.sources, at)
 	}

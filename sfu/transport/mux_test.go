@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"strings"
@@ -29,7 +30,8 @@ type counted struct{ n int }
 
 func (c *counted) takeMedia([]byte, int64, *egress.Batch) bool         { c.n++; return false }
 func (c *counted) flush(*egress.Batch, int64) (held bool, until int64) { return false, 0 }
-func (c *counted) lostPort()                                           {}
+func (c *counted) fail(error)                                          {}
+func (c *counted) Fault(string, any)                                   {}
 
 func newCounted() (*client, *counted) {
 	n := &counted{}
@@ -37,29 +39,42 @@ func newCounted() (*client, *counted) {
 }
 
 func deafMux(t *testing.T) *mux {
-	m := newMux([]socket{deaf{make(chan struct{})}}, 1)
+	m := newMux([]socket{deaf{make(chan struct{})}}, 1, nil)
 	t.Cleanup(func() { _ = m.Close() })
 	return m
 }
 
+// noted is an agent that notes what it is given.
+type noted struct {
+	route *route
+	got   []netip.AddrPort // where it came from
+}
+
+func (n *noted) takeSTUN(_ []byte, from netip.AddrPort) { n.got = append(n.got, from) }
+
 // agentOn makes the way to an agent of a client.
-func agentOn(t *testing.T, m *mux, c *client, ufrag string) *agentConn {
+func agentOn(t *testing.T, m *mux, c *client, ufrag string) *noted {
 	t.Helper()
-	local := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
-	conns, err := m.connect(c, ufrag, []*net.UDPAddr{local})
-	if err != nil {
+	n := &noted{}
+	var err error
+	if n.route, err = m.connect(c, ufrag, n); err != nil {
 		t.Fatal(err)
 	}
-	return conns[0]
+	return n
 }
 
 func request(username string) []byte {
 	return stun.MustBuild(stun.TransactionID, stun.BindingRequest, stun.NewUsername(username)).Raw
 }
 
-var success = stun.MustBuild(stun.TransactionID, stun.BindingSuccess).Raw
+// answerTo is the answer to a check of an agent's.
+func answerTo(n *noted) []byte {
+	var id [stun.TransactionIDSize]byte
+	binary.BigEndian.PutUint32(id[:], n.route.key)
+	return stun.MustBuild(stun.NewTransactionIDSetter(id), stun.BindingSuccess).Raw
+}
 
-// arrive has a packet come from an address, and reports whether it was taken.
+// arrive has a packet come from an address, and reports whether it was kept.
 func arrive(m *mux, data []byte, from netip.AddrPort) bool {
 	p := packets.Get().(*packet)
 	p.data, p.from = p.buffer[:copy(p.buffer[:], data)], from
@@ -70,69 +85,63 @@ var (
 	somewhere = netip.MustParseAddrPort("198.51.100.1:1000")
 	elsewhere = netip.MustParseAddrPort("198.51.100.2:1000")
 	media     = []byte{0x80, 96, 0, 0}
+	hello     = []byte{22, 254, 255} // of DTLS
 )
 
-// An address is its client's: another one that names it as a candidate does not
-// get it, and one that proves to be there does.
-func TestAddressIsKept(t *testing.T) {
+// What comes from an address is a client's once it is proved to be there, and no
+// request of another one changes that, whatever address it comes from.
+func TestOnlyProofMovesAnAddress(t *testing.T) {
 	m := deafMux(t)
 	victim, victims := newCounted()
 	attacker, attackers := newCounted()
 	v, a := agentOn(t, m, victim, "victim"), agentOn(t, m, attacker, "attacker")
-	if arrive(m, media, somewhere) {
-		t.Error("a stranger's packet is taken")
+	arrive(m, request("victim:x"), somewhere)
+	if arrive(m, media, somewhere); victims.n != 0 || arrive(m, hello, somewhere) {
+		t.Error("what comes from an address that is not proved is taken")
 	}
-	_, _ = v.WriteToAddrPort(success, somewhere)
-	_, _ = a.WriteToAddrPort(request("x:y"), somewhere)
-	if arrive(m, media, somewhere); victims.n != 1 {
-		t.Error("a client lost its address to one that named it")
+	m.prove(v.route, somewhere)
+	for range 100 {
+		arrive(m, request("attacker:x"), somewhere)
+		arrive(m, answerTo(a), somewhere)
 	}
-	_, _ = a.WriteToAddrPort(request("x:y"), elsewhere)
-	if !arrive(m, success, elsewhere) || len(a.checks) != 1 {
-		t.Error("the answer to a check does not arrive")
+	if arrive(m, media, somewhere); victims.n != 1 || attackers.n != 0 || len(a.got) != 200 {
+		t.Error("a client lost its address to one that sent requests from there")
 	}
-	_, _ = a.WriteToAddrPort(success, somewhere) // such as a NAT's, given to another host
+	m.prove(a.route, somewhere) // such as a NAT's, given to another host
 	if arrive(m, media, somewhere); attackers.n != 1 {
 		t.Error("a client that is there now does not get the address")
 	}
 	m.forget(victim)
 	m.forget(attacker)
-	if len(m.agents)+len(m.sources) != 0 {
-		t.Errorf("%v and %v are left", m.agents, m.sources)
+	if len(m.agents)+len(m.keys)+len(m.sources) != 0 {
+		t.Errorf("%v, %v and %v are left", m.agents, m.keys, m.sources)
 	}
-	if _, _ = a.WriteToAddrPort(success, elsewhere); len(m.sources) != 0 {
+	if m.prove(a.route, elsewhere); len(m.sources) != 0 {
 		t.Error("an agent that is gone takes an address")
 	}
 }
 
-// During an ICE restart from the same address, requests go to the agent they
-// name, answers to both, and the address stays when the old agent goes.
+// During an ICE restart from the same address, messages go to the agent they are
+// for, and the address stays when the old agent goes.
 func TestTwoAgents(t *testing.T) {
 	m := deafMux(t)
 	c, given := newCounted()
 	older := agentOn(t, m, c, "older")
-	_, _ = older.WriteToAddrPort(success, somewhere)
+	m.prove(older.route, somewhere)
 	newer := agentOn(t, m, c, "newer")
 	arrive(m, request("newer:x"), somewhere)
-	if len(newer.checks) != 1 || len(older.checks) != 0 {
-		t.Error("a request goes to the wrong agent")
+	arrive(m, answerTo(newer), somewhere)
+	if len(newer.got) != 2 || len(older.got) != 0 {
+		t.Error("a message goes to the wrong agent")
 	}
-	arrive(m, success, somewhere)
-	if len(newer.checks) != 2 || len(older.checks) != 1 {
-		t.Error("an answer does not go to both agents")
-	}
-	_, _ = newer.WriteToAddrPort(success, somewhere)
-	_, _ = older.WriteToAddrPort(request("x:older"), somewhere)
-	m.remove("older")
+	m.prove(newer.route, somewhere)
+	m.prove(older.route, somewhere)
+	m.remove(older.route)
 	if arrive(m, media, somewhere); given.n != 1 {
 		t.Error("the address went with the old agent")
 	}
-	arrive(m, success, somewhere)
-	if len(newer.checks) != 3 {
-		t.Error("an answer does not go to the new agent")
-	}
-	m.remove("newer")
-	if len(m.agents)+len(m.sources)+len(c.routes) != 0 {
+	m.remove(newer.route)
+	if len(m.agents)+len(m.keys)+len(m.sources)+len(c.routes) != 0 {
 		t.Error("something is left")
 	}
 }
@@ -142,15 +151,9 @@ func TestMuxIsBounded(t *testing.T) {
 	m := deafMux(t)
 	c, _ := newCounted()
 	a := agentOn(t, m, c, "agent")
-	for range 10 * checksQueue {
-		arrive(m, request("agent:x"), somewhere)
-	}
-	if len(a.checks) != checksQueue {
-		t.Errorf("%d requests wait", len(a.checks))
-	}
-	_, _ = a.WriteToAddrPort(success, somewhere)
+	m.prove(a.route, somewhere)
 	for range 2 * secureQueue {
-		arrive(m, []byte{22}, somewhere)
+		arrive(m, hello, somewhere)
 	}
 	if len(c.secure) != secureQueue {
 		t.Errorf("%d packets wait", len(c.secure))
@@ -159,19 +162,16 @@ func TestMuxIsBounded(t *testing.T) {
 		t.Error("drops are not counted")
 	}
 	for port := range uint16(1000) {
-		from := netip.AddrPortFrom(elsewhere.Addr(), port+1)
-		for len(a.checks) > 0 {
-			<-a.checks
-		}
-		if arrive(m, request("agent:x"), from) {
-			_, _ = a.WriteToAddrPort(success, from)
-		}
+		m.prove(a.route, netip.AddrPortFrom(elsewhere.Addr(), port+1))
 	}
-	if len(m.sources) != maxSources {
+	if len(m.sources) != maxSources || len(a.route.sources) != maxSources {
 		t.Errorf("one client has %d addresses", len(m.sources))
 	}
+	if m.clientAt(netip.AddrPortFrom(elsewhere.Addr(), 1000)) != c {
+		t.Error("the latest address is not known")
+	}
 	for _, odd := range [][]byte{nil, {0}, {0, 1}, {1, 1}, {19}, {64}, {127}, {200}, {255}, request("agent"), request("")} {
-		if arrive(m, odd, somewhere) && odd[0] > 3 {
+		if arrive(m, odd, somewhere) || len(a.got) > 0 {
 			t.Errorf("%x is taken", odd)
 		}
 	}
@@ -181,7 +181,7 @@ func TestMuxIsBounded(t *testing.T) {
 func FuzzUfragOf(f *testing.F) {
 	f.Add(request("ab:cd"))
 	f.Add(request("a"))
-	f.Add(success)
+	f.Add(stun.MustBuild(stun.TransactionID, stun.BindingSuccess).Raw)
 	f.Add([]byte{0, 1, 0, 3, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 9, 'a'})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got := ufragOf(data)
@@ -209,8 +209,8 @@ func FuzzTake(f *testing.F) {
 	f.Add([]byte{22}, true)
 	f.Add(media, true)
 	f.Add(request("agent:x"), true)
-	f.Add(success, true)
-	m := newMux([]socket{deaf{make(chan struct{})}}, 1)
+	f.Add(stun.MustBuild(stun.TransactionID, stun.BindingSuccess).Raw, true)
+	m := newMux([]socket{deaf{make(chan struct{})}}, 1, nil)
 	f.Cleanup(func() { _ = m.Close() })
 	f.Fuzz(func(t *testing.T, data []byte, known bool) {
 		c, given := newCounted()
@@ -218,12 +218,15 @@ func FuzzTake(f *testing.F) {
 		defer m.forget(c)
 		from := elsewhere
 		if known {
-			_, _ = a.WriteToAddrPort(success, somewhere)
+			m.prove(a.route, somewhere)
 			from = somewhere
 		}
 		kept := arrive(m, data, from)
-		if queued := len(a.checks)+len(c.secure) == 1; kept != queued || queued && given.n > 0 {
+		if queued := len(c.secure) == 1; kept != queued || len(a.got)+len(c.secure)+given.n > 1 {
 			t.Errorf("%x: kept %v, queued %v, given %d times", data, kept, queued, given.n)
+		}
+		if !known && len(c.secure)+given.n > 0 {
+			t.Errorf("%x is taken from an address that is not proved", data)
 		}
 	})
 }

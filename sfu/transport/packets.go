@@ -16,7 +16,11 @@ var epoch = time.Now()
 // Now is the clock of the arrival times, in nanoseconds.
 func Now() int64 { return int64(time.Since(epoch)) }
 
-var errNoPort = errors.New("transport: the endpoint is closed")
+// Why a connection fails that is not the client's fault.
+var (
+	errNoPort = errors.New("transport: the endpoint is closed")
+	errFault  = errors.New("transport: the server made a mistake, which its log describes")
+)
 
 // sealing is how many bytes encryption adds at most: an authentication tag.
 const sealing = 16
@@ -44,8 +48,6 @@ func (t *Transport) takeMedia(packet []byte, now int64, into *egress.Batch) bool
 func (t *Transport) flush(into *egress.Batch, now int64) (held bool, until int64) {
 	return t.handler.Flush(into, now)
 }
-
-func (t *Transport) lostPort() { t.fail(errNoPort) }
 
 // Reserve gives room for one RTP packet of at most size bytes, and at most
 // 1,400, in a batch of the endpoint's; nil if the connection is not ready. It is

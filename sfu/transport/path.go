@@ -1,152 +1,164 @@
 package transport
 
 import (
-	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
-	"github.com/pion/ice/v4"
+	"lectern/sfu/ice"
 )
 
-// The beat of ICE.
-const (
-	// A check of a pair is sent again every 100 ms, and given up after 3 s,
-	// while no pair is selected. Pion nominates in the same beat, unless a check
-	// of the client comes before, as one usually does. Its default of 200 ms is
-	// felt; RFC 8445 section 14.2 has 50 ms for one check of any pair, and a
-	// client may name many.
-	checkEvery   = 100 * time.Millisecond
-	checksOfPair = 30
+// What the checks of one connection may cost that are never answered, over all its
+// ICE restarts, and those of all connections of an endpoint. A browser with four
+// interfaces costs four, until it answers a round trip later.
+var (
+	connectionLimits = ice.Limits{Each: 32, EachForgive: time.Second, All: 64, AllForgive: time.Second}
+	endpointLimits   = ice.Limits{Each: 256, EachForgive: 50 * time.Millisecond, All: 4096, AllForgive: 2 * time.Millisecond}
 )
 
 // path is one ICE session of a transport: its first, and one more for each
-// restart. A restart has an agent of its own, because pion's Restart drops the
-// pair that packets use; so they go on over the old path until the new one is
-// there (RFC 8445 section 9: "continues to send media on the previously
-// validated pair").
+// restart. A restart has an agent of its own, so that packets go on over the old
+// path until the new one is there (RFC 8445 section 9: "continues to send media on
+// the previously validated pair").
 type path struct {
 	t     *Transport
-	agent *ice.Agent
+	route *route
+	local ice.Credentials
 
-	ufrag, password string // local
+	mu sync.Mutex
+	// Guarded by mu.
+	agent  *ice.Agent
+	ended  bool
+	told   ice.State      // what the clock was told
+	toldTo netip.AddrPort // of the address in use
 
 	// Guarded by t.mu.
 	started     bool
 	remoteUfrag string
-	state       ice.ConnectionState
-	to          netip.AddrPort // of the nominated pair
+	state       ice.State
+	to          netip.AddrPort // of the address in use
 }
 
-// newPath makes an ICE session. It gathers nothing: its candidates are the
-// endpoint's, one for each address family, as there is one socket. What else is
-// advertised leads to that one as well.
+// newPath makes an ICE session.
 func (t *Transport) newPath() (*path, error) {
 	e := t.endpoint
-	p := &path{t: t}
+	p := &path{t: t, local: ice.NewCredentials()}
+	p.mu.Lock() // as a check may come at once
+	defer p.mu.Unlock()
 	var err error
-	p.agent, err = ice.NewAgentWithOptions(
-		ice.WithNet(e.net),
-		ice.WithCandidateTypes([]ice.CandidateType{ice.CandidateTypeHost}),
-		ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}),
-		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled),
-		ice.WithDisconnectedTimeout(e.patience.disconnected),
-		ice.WithFailedTimeout(e.patience.failed),
-		ice.WithKeepaliveInterval(e.patience.keepalive),
-		ice.WithCheckInterval(checkEvery),
-		ice.WithMaxBindingRequests(checksOfPair),
-		// A client's address that is learnt from its first check is as good as
-		// one it names: most existing clients' candidates never arrive.
-		ice.WithHostAcceptanceMinWait(0),
-		ice.WithPrflxAcceptanceMinWait(0),
-		ice.WithSrflxAcceptanceMinWait(0),
-		ice.WithRelayAcceptanceMinWait(0),
-		ice.WithLoggerFactory(e.loggers),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("transport: make an ICE agent: %w", err)
-	}
-	if err := p.prepare(); err != nil {
-		_ = p.agent.GracefulClose()
+	if p.route, err = e.mux.connect(t.client, p.local.Ufrag, p); err != nil {
 		return nil, err
 	}
+	p.agent = ice.New(ice.Config{
+		Local: p.local, Key: p.route.key, Clients: e.clients, Budget: t.budget,
+		Timing: ice.Timing{Disconnected: e.patience.disconnected, Failed: e.patience.failed, Keepalive: e.patience.keepalive},
+	})
+	e.clock.add(p)
 	return p, nil
 }
 
-func (p *path) prepare() (err error) {
-	if p.ufrag, p.password, err = p.agent.GetLocalUserCredentials(); err != nil {
-		return fmt.Errorf("transport: local credentials: %w", err)
-	}
-	conns, err := p.t.endpoint.mux.connect(p.t.client, p.ufrag, p.t.endpoint.bases)
-	if err != nil {
-		return err
-	}
-	for i, conn := range conns {
-		if err := p.add(conn); err != nil {
-			for _, unused := range conns[i:] {
-				_ = unused.Close()
-			}
-			return err
-		}
-	}
-	// Last, so that a path that comes to nothing is not heard of.
-	if err = p.agent.OnConnectionStateChange(p.stateChanged); err == nil {
-		err = p.agent.OnSelectedCandidatePairChange(p.nominated)
-	}
-	if err != nil {
-		return fmt.Errorf("transport: watch ICE: %w", err)
-	}
-	return nil
-}
-
-// add makes one socket a candidate, and the agent's.
-func (p *path) add(conn *agentConn) error {
-	c, err := ice.NewCandidateHost(&ice.CandidateHostConfig{
-		Network: "udp", Address: conn.local.IP.String(), Port: conn.local.Port, Component: ice.ComponentRTP,
+// start begins; t.mu is held.
+func (p *path) start(remote Remote, controlling bool) (err error) {
+	p.change(func(now time.Duration) (out ice.Outcome) {
+		out, err = p.agent.Start(ice.Credentials{Ufrag: remote.Ufrag, Password: remote.Password}, controlling, now)
+		return out
 	})
 	if err == nil {
-		err = p.agent.AddVirtualCandidate(c, conn)
+		p.started, p.remoteUfrag = true, remote.Ufrag
 	}
-	if err != nil {
-		return fmt.Errorf("transport: candidate: %w", err)
+	return err
+}
+
+// setRemote replaces the client's credentials; t.mu is held.
+func (p *path) setRemote(remote Remote) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.agent.SetRemote(ice.Credentials{Ufrag: remote.Ufrag, Password: remote.Password}); err != nil {
+		return err
 	}
+	p.remoteUfrag = remote.Ufrag
 	return nil
 }
 
-// start begins the checks; t.mu is held.
-func (p *path) start(remote Remote, controlling bool) (err error) {
-	if controlling {
-		_, err = p.agent.StartDial(remote.Ufrag, remote.Password)
-	} else {
-		_, err = p.agent.StartAccept(remote.Ufrag, remote.Password)
-	}
-	if err != nil {
-		return fmt.Errorf("transport: start ICE: %w", err)
-	}
-	p.started, p.remoteUfrag = true, remote.Ufrag
-	return nil
+// takeSTUN is called by the endpoint's readers.
+func (p *path) takeSTUN(message []byte, from netip.AddrPort) {
+	defer p.contain("taking a client's check")
+	p.change(func(now time.Duration) ice.Outcome { return p.agent.Take(message, from, now) })
 }
 
-// stateChanged is called by the agent, on a goroutine of its own.
-func (p *path) stateChanged(s ice.ConnectionState) {
+// tick is called by the clock. It says when it is to be called again.
+func (p *path) tick() (due time.Duration) {
+	defer p.contain("checking a client's address")
+	due = ice.Never
+	p.change(func(now time.Duration) (out ice.Outcome) {
+		out, due = p.agent.Tick(now)
+		return out
+	})
+	return due
+}
+
+// change has the agent do something, and does what comes of it.
+func (p *path) change(do func(now time.Duration) ice.Outcome) {
+	out, due, changed := p.apply(do)
+	e := p.t.endpoint
+	for _, at := range out.Proved { // before the client hears of it
+		e.mux.prove(p.route, at)
+	}
+	for _, s := range out.Send {
+		_, _ = e.mux.socket.Send(s.Data, s.To)
+	}
+	e.clock.expect(p, due, changed)
+}
+
+func (p *path) apply(do func(now time.Duration) ice.Outcome) (out ice.Outcome, due time.Duration, changed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return ice.Outcome{}, ice.Never, false
+	}
+	out = do(time.Duration(Now()))
+	state, to := p.agent.State(), p.agent.Selected()
+	changed = state != p.told || to != p.toldTo
+	p.told, p.toldTo = state, to
+	return out, p.agent.Due(), changed
+}
+
+// tell is called by the clock when the agent's state is another.
+func (p *path) tell() {
+	defer p.t.contain("telling a connection's state")
 	p.t.pathChanged(func() {
-		p.state = s
-		if s == ice.ConnectionStateFailed {
-			p.to = netip.AddrPort{}
-		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.state, p.to = p.agent.State(), p.agent.Selected()
 	})
 }
 
-// nominated is called by the agent, on another one.
-func (p *path) nominated(_, remote ice.Candidate) {
-	address, err := netip.ParseAddr(remote.Address())
-	if err != nil {
-		return // cannot be: it is where packets come from
+// contain is deferred: it ends the session that panicked, and its connection.
+func (p *path) contain(doing string) {
+	if r := recover(); r != nil {
+		p.mu.Lock()
+		p.ended = true
+		p.mu.Unlock()
+		p.t.Fault(doing, r)
 	}
-	to := netip.AddrPortFrom(address.Unmap(), uint16(remote.Port()))
-	p.t.pathChanged(func() { p.to = to })
+}
+
+// contain is deferred: it ends the connection for whose sake the caller panicked.
+func (t *Transport) contain(doing string) {
+	if p := recover(); p != nil {
+		t.Fault(doing, p)
+	}
+}
+
+// end ends the session. Nothing is called any more, but for what is called now.
+func (p *path) end() {
+	e := p.t.endpoint
+	e.clock.remove(p)
+	e.mux.remove(p.route)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
 }
 
 // up says that packets can take this path; t.mu is held.
-func (p *path) up() bool {
-	return p.to.IsValid() && (p.state == ice.ConnectionStateConnected || p.state == ice.ConnectionStateCompleted)
-}
+func (p *path) up() bool { return p.to.IsValid() && p.state == ice.Connected }

@@ -227,11 +227,6 @@ func take(t testing.TB, e *end, sdp string, role Role) {
 	if err := e.conn.Start(remoteOf(t, sdp), role); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range attributes(sdp, "candidate") {
-		if err := e.conn.AddCandidate("candidate:" + c); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // meet negotiates: the first time, and again.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lectern/sfu/egress"
+	"lectern/signaling/fault"
 )
 
 // reader reads one of the port's sockets, on a goroutine of its own, and deals with
@@ -21,6 +22,7 @@ type reader struct {
 	list    [readAtOnce]egress.Datagram
 	packets [readAtOnce]*packet // the memory of list
 	batch   *egress.Batch
+	using   *client   // whose handler is called, and whose lock is held
 	flushed []*client // with media that was not flushed yet, or not all of it
 	held    bool      // of one of them, until due
 	due     int64
@@ -29,6 +31,7 @@ type reader struct {
 // read is the reader's goroutine.
 func (r *reader) read() {
 	defer r.mux.tellAll()
+	defer fault.Contain(r.mux.log, "reading the media port", nil)
 	for i := range r.packets {
 		r.packets[i] = packets.Get().(*packet)
 	}
@@ -83,14 +86,8 @@ func (m *mux) survives(err error) bool {
 
 // takeAll deals with the packets that were read together.
 func (r *reader) takeAll(n int, now int64) {
-	for i := range n {
-		d := &r.list[i]
-		at := r.holder(i, d.Buffer)
-		p := r.packets[at]
-		p.data, p.from = d.Data, d.From
-		if r.take(p, now) {
-			r.packets[at] = packets.Get().(*packet)
-		}
+	for next := 0; next < n; {
+		next = r.takeFrom(next, n, now)
 	}
 	r.held = false
 	kept := r.flushed[:0]
@@ -107,6 +104,41 @@ func (r *reader) takeAll(n int, now int64) {
 	clear(r.flushed[len(kept):])
 	r.flushed = kept
 	r.batch.Flush()
+}
+
+// takeFrom deals with packets from one on, and says which is the next: all of them,
+// unless what one holds makes a handler panic. Then that client's connection ends,
+// and reading goes on behind it.
+func (r *reader) takeFrom(i, n int, now int64) (next int) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.broke(p)
+		}
+	}()
+	for ; i < n; i++ {
+		next = i + 1
+		d := &r.list[i]
+		at := r.holder(i, d.Buffer)
+		p := r.packets[at]
+		p.data, p.from = d.Data, d.From
+		if r.take(p, now) {
+			r.packets[at] = packets.Get().(*packet)
+		}
+	}
+	return next
+}
+
+// broke ends the connection whose handler panicked.
+func (r *reader) broke(panicked any) {
+	c := r.using
+	if c == nil {
+		fault.Report(r.mux.log, "reading the media port", panicked)
+		return
+	}
+	r.using = nil
+	c.stopped = true
+	c.using.Unlock()
+	c.media.Fault("taking a client's media", panicked)
 }
 
 // holder finds the packet that has a buffer: the one at i, unless a datagram
@@ -128,7 +160,8 @@ func (r *reader) take(p *packet, now int64) bool {
 	}
 	first := p.data[0]
 	if first < 4 {
-		return r.mux.takeSTUN(p)
+		r.mux.takeSTUN(p)
+		return false
 	}
 	c := r.mux.clientAt(p.from)
 	switch {
@@ -145,7 +178,9 @@ func (r *reader) take(p *packet, now int64) bool {
 // takeMedia gives a packet to its client.
 func (r *reader) takeMedia(c *client, p *packet, now int64) {
 	c.using.Lock()
+	r.using = c
 	again := !c.stopped && c.media.takeMedia(p.data, now, r.batch)
+	r.using = nil
 	c.using.Unlock()
 	if again && !slices.Contains(r.flushed, c) {
 		r.flushed = append(r.flushed, c)
@@ -161,6 +196,12 @@ func (c *client) flush(into *egress.Batch, now int64) (held bool, until int64) {
 	if c.stopped {
 		return false, 0
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			c.stopped = true
+			c.media.Fault("forwarding a client's media", p)
+		}
+	}()
 	return c.media.flush(into, now)
 }
 
@@ -171,7 +212,7 @@ func (m *mux) tellAll() {
 		m.mu.RLock()
 		defer m.mu.RUnlock()
 		for _, r := range m.agents {
-			go r.client.media.lostPort() // which takes locks that may be held while ours is waited for
+			go r.client.media.fail(errNoPort)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -67,7 +68,7 @@ func (e *Endpoint) receivedBy() (list []uint64) {
 func readerOf(t *testing.T, on *Endpoint, from *net.UDPConn) (reader int) {
 	t.Helper()
 	before := on.receivedBy()
-	if _, err := from.WriteToUDP([]byte{255}, on.bases[0]); err != nil {
+	if _, err := from.WriteToUDPAddrPort([]byte{255}, netip.AddrPortFrom(loopback.Listen, on.mux.port)); err != nil {
 		t.Fatal(err)
 	}
 	reader = -1
@@ -283,7 +284,8 @@ func (g *gathering) flush(_ *egress.Batch, now int64) (held bool, until int64) {
 	return false, 0
 }
 
-func (g *gathering) lostPort() {}
+func (g *gathering) fail(error)        {}
+func (g *gathering) Fault(string, any) {}
 
 // What one reader holds back of a client either sends, in order, when the rest comes
 // by another one, and when it is due; and then neither asks any more.
@@ -303,11 +305,11 @@ func TestHeldBackAcrossReaders(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				wires := []*wire{newWire(), newWire()}
-				m := newMux([]socket{egress.WrapPlain(wires[0]), egress.WrapPlain(wires[1])}, 1)
+				m := newMux([]socket{egress.WrapPlain(wires[0]), egress.WrapPlain(wires[1])}, 1, nil)
 				defer func() { _ = m.Close() }()
 				g := &gathering{t: t}
 				client := newClient(g)
-				_, _ = agentOn(t, m, client, "agent").WriteToAddrPort(success, somewhere)
+				m.prove(agentOn(t, m, client, "agent").route, somewhere)
 				for i, text := range []string{c.first, c.second} {
 					for _, b := range []byte(text) {
 						wires[i].arrives <- append([]byte{0x80, 96, 0, 0}, b)
@@ -345,10 +347,10 @@ func TestReadersTakeTurns(t *testing.T) {
 	for _, w := range wires {
 		list = append(list, egress.WrapPlain(w))
 	}
-	m := newMux(list, 1)
+	m := newMux(list, 1, nil)
 	g := &gathering{t: t}
 	client := newClient(g)
-	_, _ = agentOn(t, m, client, "agent").WriteToAddrPort(success, somewhere)
+	m.prove(agentOn(t, m, client, "agent").route, somewhere)
 	const each = 2000
 	var writers sync.WaitGroup
 	for _, w := range wires {

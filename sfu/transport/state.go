@@ -3,20 +3,25 @@ package transport
 import (
 	"errors"
 
-	"github.com/pion/ice/v4"
+	"lectern/sfu/ice"
+	"lectern/signaling/fault"
 )
 
 // pathChanged applies what an agent tells, and has all else follow from it.
 func (t *Transport) pathChanged(apply func()) {
 	t.telling.Lock()
 	defer t.telling.Unlock()
+	t.apply(apply)
+	t.tell()
+}
+
+func (t *Transport) apply(change func()) {
 	t.mu.Lock()
-	apply()
+	defer t.mu.Unlock()
+	change()
 	if !t.ending {
 		t.settle()
 	}
-	t.mu.Unlock()
-	t.tell()
 }
 
 // settle chooses the path; mu is held.
@@ -24,10 +29,10 @@ func (t *Transport) settle() {
 	if n := t.next; n != nil {
 		switch {
 		case n.up():
-			t.retire(t.current)
+			t.current.end()
 			t.current, t.next = n, nil
-		case n.state == ice.ConnectionStateFailed:
-			t.retire(n)
+		case n.state == ice.Failed:
+			n.end()
 			t.next = nil
 		}
 	}
@@ -61,12 +66,12 @@ func (t *Transport) stateNow() State {
 	switch s := t.current.state; {
 	case t.broken:
 		return Failed
-	case s == ice.ConnectionStateFailed:
+	case s == ice.Failed:
 		if t.next != nil && t.next.started {
 			return Disconnected // which ends with the new path
 		}
 		return Failed
-	case s == ice.ConnectionStateDisconnected:
+	case s == ice.Disconnected:
 		return Disconnected
 	case t.current.up() && t.secured.Load() != nil:
 		return Connected
@@ -79,6 +84,14 @@ func (t *Transport) settled() {
 	t.telling.Lock()
 	defer t.telling.Unlock()
 	t.tell()
+}
+
+// Fault ends the connection after a panic that its client's packets or messages
+// threw, which the caller has recovered: it is logged with its stack, counted, and
+// the connection fails. It waits for nothing.
+func (t *Transport) Fault(doing string, panicked any) {
+	fault.Report(t.endpoint.log, doing, panicked)
+	go t.fail(errFault)
 }
 
 // fail reports the end of a connection that is not being closed.

@@ -5,18 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
-	"github.com/pion/ice/v4"
 
 	"lectern/sfu/egress"
+	"lectern/sfu/ice"
+	"lectern/signaling/fault"
 )
-
-const maxCandidates = 64 // of one client, in one ICE generation
 
 // State is how a connection fares.
 type State uint8
@@ -45,9 +43,10 @@ func (s State) String() string {
 // readers, which read for everybody, and for one Handler by one at a time: so what
 // they alone use needs no lock of its own, but Handlers of different connections
 // are called at the same time, and what they share does. They must not wait for
-// anything, nor for another connection's Handler. Open, Message and Shut are called
-// by another goroutine; StateChanged by either or a third, but never by two at once,
-// and in the order in which things happened. Nothing is called after Close returned.
+// anything, nor for another connection's Handler, and nor must StateChanged, which
+// the endpoint's clock calls for everybody, or another goroutine, but never two at
+// once, and in the order in which things happened. Open, Message and Shut are called
+// by a goroutine of the connection's. Nothing is called after Close returned.
 // Handlers may call any method but Close, which would wait for them; Stop is for
 // them.
 type Handler interface {
@@ -102,7 +101,8 @@ type Transport struct {
 	cancel   context.CancelFunc
 	gone     chan struct{}  // closed when nothing is left
 	up       chan struct{}  // closed when ICE is connected for the first time
-	running  sync.WaitGroup // runner, and agents that close
+	running  sync.WaitGroup // the runner
+	budget   *ice.Budget    // of checks that are not answered
 
 	secured atomic.Pointer[contexts]
 	to      atomic.Pointer[netip.AddrPort] // where the client is; nil: nowhere
@@ -117,7 +117,6 @@ type Transport struct {
 	broken     bool  // for good, unlike what ICE may restart
 	why        error // it is broken
 	wasUp      bool
-	candidates int
 	current    *path
 	next       *path // of an ICE restart, until it is connected
 	secureConn *dtls.Conn
@@ -131,6 +130,7 @@ var errClosed = errors.New("transport: closed")
 func (e *Endpoint) New(h Handler) (*Transport, error) {
 	t := &Transport{
 		endpoint: e, handler: h, gone: make(chan struct{}), up: make(chan struct{}),
+		budget: ice.NewBudget(connectionLimits, e.budget),
 	}
 	t.client = newClient(t)
 	t.closing, t.cancel = context.WithCancel(context.Background())
@@ -153,8 +153,8 @@ func (t *Transport) Local() (Local, error) {
 	}
 	p := t.latest()
 	return Local{
-		Ufrag: p.ufrag, Password: p.password,
-		Candidates: candidates(t.endpoint.advertised, t.endpoint.mux.port, p.ufrag),
+		Ufrag: p.local.Ufrag, Password: p.local.Password,
+		Candidates: candidates(t.endpoint.advertised, t.endpoint.mux.port, p.local.Ufrag),
 	}, nil
 }
 
@@ -197,11 +197,7 @@ func (t *Transport) renew(remote Remote, role Role) error {
 	case p == t.next && !p.started:
 		return p.start(remote, role.Controlling)
 	}
-	if err := p.agent.SetRemoteCredentials(remote.Ufrag, remote.Password); err != nil {
-		return fmt.Errorf("transport: restart ICE: %w", err)
-	}
-	p.remoteUfrag = remote.Ufrag
-	return nil
+	return p.setRemote(remote)
 }
 
 // Restarts reports whether an offer of the client begins an ICE restart: its
@@ -224,7 +220,7 @@ func (t *Transport) Restart() error {
 		return err
 	}
 	if !t.adopt(p) {
-		_ = p.agent.GracefulClose()
+		p.end()
 		return errClosed
 	}
 	return nil
@@ -238,67 +234,15 @@ func (t *Transport) adopt(p *path) bool {
 	case t.ending:
 		return false
 	case !t.started: // nobody knows the old one yet
-		t.retire(t.current)
+		t.current.end()
 		t.current = p
 	default:
 		if t.next != nil {
-			t.retire(t.next)
+			t.next.end()
 		}
 		t.next = p
 	}
-	t.candidates = 0
 	return true
-}
-
-// retire ends a path; mu is held, and ending is false. An agent waits for its
-// callbacks when it closes, and may be in one.
-func (t *Transport) retire(p *path) {
-	t.running.Go(func() { _ = p.agent.GracefulClose() })
-}
-
-// AddCandidate tries another address of the client. What cannot be used is
-// ignored: a name, TCP, another component than RTP, an empty candidate that
-// only ends a list, and one more than anybody has.
-func (t *Transport) AddCandidate(candidate string) error {
-	c, err := parseCandidate(candidate)
-	if c == nil || err != nil {
-		return err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ending || t.candidates >= maxCandidates {
-		return nil
-	}
-	p := t.latest()
-	if of, ok := c.GetExtension("ufrag"); ok && p != t.current && of.Value == t.current.remoteUfrag {
-		p = t.current // a late one of the old generation
-	}
-	t.candidates++
-	if err := p.agent.AddRemoteCandidate(c); err != nil {
-		return fmt.Errorf("transport: candidate: %w", err)
-	}
-	return nil
-}
-
-// parseCandidate is nil for what is no error but of no use.
-func parseCandidate(text string) (ice.Candidate, error) {
-	text = strings.TrimPrefix(strings.TrimSpace(text), "candidate:")
-	if text == "" {
-		return nil, nil // the end of candidates (RFC 8838 section 8.2)
-	}
-	c, err := ice.UnmarshalCandidate(text)
-	if err != nil {
-		return nil, fmt.Errorf("transport: the client's candidate: %w", err)
-	}
-	if !c.NetworkType().IsUDP() || c.Component() != ice.ComponentRTP || !isAddress(c.Address()) || c.Port() == 0 {
-		return nil, nil
-	}
-	return c, nil
-}
-
-func isAddress(s string) bool {
-	a, err := netip.ParseAddr(s)
-	return err == nil && !a.IsUnspecified() && !a.IsMulticast()
 }
 
 // Stop begins to close the connection and does not wait. Handlers may call it;
@@ -317,6 +261,7 @@ func (t *Transport) Stop() {
 // end is the goroutine that closes; gone waits for it.
 func (t *Transport) end(current, next *path, secure *dtls.Conn, channel *Channel) {
 	defer close(t.gone)
+	defer fault.Contain(t.endpoint.log, "closing a connection", nil)
 	if channel != nil {
 		channel.close()
 	}
@@ -324,12 +269,14 @@ func (t *Transport) end(current, next *path, secure *dtls.Conn, channel *Channel
 		_ = secure.Close() // says goodbye
 	}
 	t.to.Store(nil)
-	_ = current.agent.GracefulClose()
+	current.end()
 	if next != nil {
-		_ = next.agent.GracefulClose()
+		next.end()
 	}
 	t.running.Wait()
 	t.endpoint.mux.forget(t.client)
+	t.telling.Lock() // until the handler has heard what it is being told
+	defer t.telling.Unlock()
 }
 
 // Close ends the connection and returns when nothing calls the handler any
