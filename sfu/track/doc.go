@@ -70,6 +70,9 @@ type Sink interface {
 	// Begin gives a batch for what does not belong to a burst, End sends it.
 	Begin() *egress.Batch
 	End(*egress.Batch)
+	// Fault ends the connection after a panic while something was sent there. It
+	// waits for nothing.
+	Fault(doing string, panicked any)
 }
 
 // Extensions are the header extension ids of one connector; 0: not negotiated.

@@ -96,12 +96,21 @@ func (r *Receiver) handle(packets []rtcp.Packet, arrived int64) {
 // feedback every 100 ms, receiver reports every second, delayed keyframe
 // requests. It is to be called every 20 to 50 ms.
 func (r *Receiver) Tick(now int64) {
-	var send [][]byte
-	var tracks []*Track
+	send, tracks := r.whatIsDue(now)
+	for _, b := range send {
+		r.sink.WriteRTCP(b)
+	}
+	for _, t := range tracks {
+		t.keyframes.tick(now)
+	}
+}
+
+// whatIsDue is what Tick is to send, and to look after.
+func (r *Receiver) whatIsDue(now int64) (send [][]byte, tracks []*Track) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if len(r.streams) == 0 && len(r.inputs) == 0 { // its client only listens
-		r.mu.Unlock()
-		return
+		return nil, nil
 	}
 	for _, st := range r.streams {
 		var a arrival
@@ -125,13 +134,7 @@ func (r *Receiver) Tick(now int64) {
 	for _, in := range r.inputs {
 		tracks = append(tracks, in.track)
 	}
-	r.mu.Unlock()
-	for _, b := range send {
-		r.sink.WriteRTCP(b)
-	}
-	for _, t := range tracks {
-		t.keyframes.tick(now)
-	}
+	return send, tracks
 }
 
 // reports are compound packets of receiver reports and our CNAME (RFC 3550

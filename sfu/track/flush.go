@@ -6,6 +6,7 @@ import (
 
 	"lectern/sfu/codec"
 	"lectern/sfu/egress"
+	"lectern/signaling/fault"
 )
 
 const (
@@ -129,12 +130,33 @@ func (t *Track) fanOut(list []*parcel, into *egress.Batch) {
 		t.fan.jobs <- job{list: list, subs: subs[len(subs)-each:], done: &t.split}
 		subs = subs[:len(subs)-each]
 	}
-	for _, sub := range subs {
-		sub.forward(list, into)
-	}
+	forward(subs, list, into)
 	if parts > 1 {
 		t.split.Wait()
 	}
+}
+
+// forward gives a burst to subscriptions.
+func forward(subs []*Subscription, list []*parcel, into *egress.Batch) {
+	for next := 0; next < len(subs); {
+		next = forwardFrom(next, subs, list, into)
+	}
+}
+
+// forwardFrom gives a burst to subscriptions from one on, and says which is the
+// next: all of them, unless one panics. Then that viewer's connection ends, and the
+// others get the burst.
+func forwardFrom(i int, subs []*Subscription, list []*parcel, into *egress.Batch) (next int) {
+	defer func() {
+		if p := recover(); p != nil {
+			subs[next-1].broke(p)
+		}
+	}()
+	for ; i < len(subs); i++ {
+		next = i + 1
+		subs[i].forward(list, into)
+	}
+	return next
 }
 
 // Fanout is what the tracks of one server share: goroutines that take a part of
@@ -170,12 +192,15 @@ func NewFanout(batch func() *egress.Batch) *Fanout {
 
 func (f *Fanout) work(into *egress.Batch) {
 	for j := range f.jobs {
-		for _, sub := range j.subs {
-			sub.forward(j.list, into)
-		}
-		into.Flush()
-		j.done.Done()
+		f.do(j, into)
 	}
+}
+
+func (f *Fanout) do(j job, into *egress.Batch) {
+	defer j.done.Done()
+	defer fault.Contain(nil, "sending a burst", nil)
+	forward(j.subs, j.list, into)
+	into.Flush()
 }
 
 // Close ends the workers; no track may be fed any more.

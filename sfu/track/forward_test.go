@@ -235,6 +235,7 @@ func TestSinkRefuses(t *testing.T) {
 // null is a Sink that takes everything.
 type null struct{ room []byte }
 
+func (n null) Fault(string, any)                        { panic("a fault") }
 func (n null) Reserve(_ *egress.Batch, size int) []byte { return n.room[:size] }
 func (null) Seal(*egress.Batch, []byte) bool            { return true }
 func (null) WriteRTCP([]byte) bool                      { return true }

@@ -129,15 +129,7 @@ func (r *Receiver) Flush(into *egress.Batch, now int64) (held bool, until int64)
 func (r *Receiver) Take(b []byte, arrived int64) {
 	var a arrival
 	h, err := packet.Parse(b)
-	r.mu.Lock()
-	if err != nil || len(b) > maxPacket {
-		r.stats.Invalid++
-		r.mu.Unlock()
-		return
-	}
-	ok := !r.closed && r.take(&a, b, &h, arrived)
-	r.mu.Unlock()
-
+	ok := r.admit(&a, b, &h, arrived, err)
 	for _, f := range a.feedback {
 		r.sink.WriteRTCP(f)
 	}
@@ -157,6 +149,17 @@ func (r *Receiver) Take(b []byte, arrived int64) {
 	if t := a.source.input.track; t.take(a.source, a.packet, &a.header, arrived, a.recovered) && !slices.Contains(r.waiting, t) {
 		r.waiting = append(r.waiting, t)
 	}
+}
+
+// admit is take, of what may be no packet.
+func (r *Receiver) admit(a *arrival, b []byte, h *packet.Header, arrived int64, invalid error) (ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if invalid != nil || len(b) > maxPacket {
+		r.stats.Invalid++
+		return false
+	}
+	return !r.closed && r.take(a, b, h, arrived)
 }
 
 // take accounts for a packet. ok says that it is to be forwarded. r.mu is held.

@@ -254,14 +254,21 @@ func (s *Sender) tripTime() int64 {
 // Tick does what is due: sender reports, and another request for the keyframe
 // that video waits for. It is to be called every 20 to 50 ms.
 func (s *Sender) Tick(now int64) {
-	s.mu.Lock()
-	if s.closed || !s.started {
-		s.mu.Unlock()
-		return
+	reports, names, waiting := s.whatIsDue(now)
+	s.sendReports(reports, names)
+	for _, t := range waiting {
+		t.keyframes.advance(now)
+		t.RequestKeyframe()
 	}
-	var reports []rtcp.Packet
-	var names []rtcp.SourceDescriptionChunk
-	var waiting []*Track
+}
+
+// whatIsDue is what Tick is to send, and whose keyframes are waited for.
+func (s *Sender) whatIsDue(now int64) (reports []rtcp.Packet, names []rtcp.SourceDescriptionChunk, waiting []*Track) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || !s.started {
+		return nil, nil, nil
+	}
 	for _, sub := range s.subscriptions {
 		if sr, ok := sub.senderReport(now); ok {
 			reports = append(reports, sr)
@@ -271,12 +278,7 @@ func (s *Sender) Tick(now int64) {
 			waiting = append(waiting, sub.track)
 		}
 	}
-	s.mu.Unlock()
-	s.sendReports(reports, names)
-	for _, t := range waiting {
-		t.keyframes.advance(now)
-		t.RequestKeyframe()
-	}
+	return reports, names, waiting
 }
 
 // sourcesAtOnce is how many streams are reported on in one packet, so that it

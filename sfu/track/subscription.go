@@ -167,6 +167,12 @@ func (sub *Subscription) forward(list []*parcel, into *egress.Batch) {
 	}
 }
 
+// broke ends the viewer's connection, as sending to it panicked.
+func (sub *Subscription) broke(panicked any) {
+	sub.flowing.Store(false)
+	sub.sender.sink.Fault("forwarding to a viewer", panicked)
+}
+
 // pass sends one packet to the viewer, or not; sub.mu is held.
 func (sub *Subscription) pass(p *parcel, into *egress.Batch) {
 	if p.size == 0 {

@@ -208,6 +208,7 @@ func (t *Track) detach(in *Input) {
 	t.flushing.Lock()
 	defer t.flushing.Unlock()
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.current != nil && t.current.input == in {
 		t.current.cache.Release()
 		t.current = nil
@@ -226,7 +227,6 @@ func (t *Track) detach(in *Input) {
 	for _, sub := range *t.subscriptions.Load() {
 		sub.lose(in)
 	}
-	t.mu.Unlock()
 }
 
 func (t *Track) subscribe(sub *Subscription) {

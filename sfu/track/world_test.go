@@ -22,6 +22,7 @@ type wire struct {
 	// Guarded by mu.
 	rtp, rtcp [][]byte
 	refuses   bool
+	faults    int
 	full      bool // no room; owned by the test
 }
 
@@ -33,6 +34,12 @@ func feed(r *Receiver, b []byte, now int64) {
 
 func (w *wire) Begin() *egress.Batch { return nil }
 func (w *wire) End(*egress.Batch)    {}
+
+func (w *wire) Fault(string, any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults++
+}
 
 func (w *wire) Reserve(_ *egress.Batch, size int) []byte {
 	if w.full {
