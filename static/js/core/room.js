@@ -229,10 +229,9 @@ export class Room extends Requests {
       case 'chat': return this.chat.heard(data);
       case 'history': return this.chat.remember(data.messages);
       case 'error': return this.#refused(data);
-      case 'reconnect':
-        if (data.type === 'leave') this.socket.forget();
+      default:
+        if (event === 'reconnect' && data.type === 'leave') this.socket.forget();
         return this.mesh.handle(frame);
-      default: return this.mesh.handle(frame);
     }
   }
 
