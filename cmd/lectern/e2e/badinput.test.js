@@ -9,7 +9,8 @@ import { startServer } from './harness/server.js';
 import { candidate, IOTalker, sdp, WSTalker } from './harness/talker.js';
 import { until, within } from './harness/wait.js';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 600_000 }; // only a hang takes so long
+const TURNS = 20; // for the others while one floods
 const MEMORY_LIMIT = 300e6; // bytes resident, whatever is done to the server
 const long = (length) => 'x'.repeat(length);
 const id = () => crypto.randomUUID();
@@ -260,14 +261,19 @@ for (const kind of Object.keys(OPENERS)) {
     await unharmed(cast);
   });
 
-  check(`${kind}: 10,000 events in a second are limited, and the others are served meanwhile`, async () => {
+  check(`${kind}: thousands of events at once are limited, and the others are served while they come`, async () => {
     const cast = await roomWith(kind);
     const flooder = await open(kind);
     await flooder.join(`${cast.room} flood`, 'flooder');
-    for (let count = 0; count < 10_000; count++) flooder.send('no-such-event', { count });
-    const from = Date.now();
-    await Promise.all([cast.ann.settled(), cast.ben.settled()]);
-    assert.ok(Date.now() - from < 5000, 'the others wait for seconds');
+    let served = 0; // how often the others were answered while the flood went on
+    const flood = (async () => {
+      for (let count = 0; count < 10_000 || served < TURNS; count++) {
+        flooder.send('no-such-event', { count });
+        if (count % 100 === 0) await new Promise(setImmediate);
+      }
+    })();
+    for (; served < TURNS; served++) await Promise.all([cast.ann.settled(), cast.ben.settled()]);
+    await flood;
     await until('the flooder is limited', () => flooder.all('error').some(({ type }) => type === 'rate') || flooder.dropped > 0);
     await unharmed(cast);
   });

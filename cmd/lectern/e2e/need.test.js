@@ -18,7 +18,7 @@ after(() => firefox?.close());
 const modeShown = (page, mode) => until(`${page.name} is told of mode ${mode}`, async () => await page.text('mode') === mode);
 
 scenario(stage, 'two existing clients on Firefox: the server, where chat, files and mute work', async (cast) => {
-  const crowd = new Crowd(cast, firefox);
+  const crowd = new Crowd(cast, { firefox });
   await crowd.open({ fay: 'firefox', fox: 'firefox' });
   await crowd.enter('fay');
   await crowd.enter('fox');
@@ -32,7 +32,7 @@ scenario(stage, 'two existing clients on Firefox: the server, where chat, files 
 });
 
 scenario(stage, 'the host asks for the server, and for the mesh again', async (cast) => {
-  const crowd = new Crowd(cast, firefox);
+  const crowd = new Crowd(cast, { firefox });
   await crowd.open({ ann: 'page', ben: 'old' });
   await crowd.enter('ann');
   await crowd.enter('ben');
@@ -54,7 +54,7 @@ scenario(stage, 'the host asks for the server, and for the mesh again', async (c
 });
 
 scenario(stage, 'the administrator asks for the server', async (cast) => {
-  const crowd = new Crowd(cast, firefox);
+  const crowd = new Crowd(cast, { firefox });
   await crowd.open({ ann: 'old', ben: 'page' });
   await crowd.enter('ann');
   await crowd.enter('ben');
@@ -66,7 +66,7 @@ scenario(stage, 'the administrator asks for the server', async (cast) => {
 });
 
 heavyScenario(stage, 'two pages that cannot reach each other meet by the server', async (cast) => {
-  const crowd = new Crowd(cast, firefox);
+  const crowd = new Crowd(cast, { firefox });
   await crowd.open({ ann: 'page', ben: 'page' });
   const pages = crowd.get('ann', 'ben');
   for (const { page } of pages) await page.evaluate(() => { window.probe.deaf = true; });

@@ -6,6 +6,7 @@ import { launchBrowser, openPage } from './harness/browser.js';
 import { startProxy } from './harness/proxy.js';
 import { startServer } from './harness/server.js';
 import { scenario, SFU, useStage } from './harness/stage.js';
+import { until } from './harness/wait.js';
 
 const stage = useStage();
 
@@ -145,7 +146,7 @@ scenario(stage, 'the language follows the browser and can be switched in the cal
   await ann.click('menu-settings');
   const select = await ann.see('language');
   await select.select('en');
-  await ann.page.waitForFunction(() => document.documentElement.lang === 'en');
+  await until('the page is in English', () => ann.page.evaluate(() => document.documentElement.lang === 'en'));
   assert.match(await ann.text('invite'), /You are the first here/);
   assert.match(await ann.text('settings'), /Language/);
 });

@@ -7,7 +7,7 @@ import { startServer } from './harness/server.js';
 import { candidate, CONFIGURATIONS, IOTalker, sdp, WSTalker } from './harness/talker.js';
 import { until, within } from './harness/wait.js';
 
-const LIMIT = { timeout: 90_000 };
+const LIMIT = { timeout: 900_000 }; // only a hang takes so long
 let server;
 let talkers = [];
 
@@ -240,7 +240,7 @@ function heldWebSocket(gate) {
 async function flood(talker, memberId, enough) {
   const numbers = [];
   while (!enough(numbers.length)) {
-    assert.ok(numbers.length < 5000, 'the upgrade takes for ever');
+    assert.ok(numbers.length < 20_000, 'the upgrade does not end');
     for (let count = 0; count < 5; count++) {
       const connectorId = String(numbers.length);
       talker.send('offer', { connectorId, offer: sdp('offer'), memberId, streamType: 'display' });

@@ -16,6 +16,9 @@ import { fileURLToPath } from 'node:url';
 import puppeteer from 'puppeteer-core';
 import { probe } from './probe.js';
 
+/** An answer of a browser that has not come by then never comes; one with starved pages may take long. */
+export const PROTOCOL_MS = 300_000;
+
 const HERE = fileURLToPath(new URL('..', import.meta.url));
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -38,7 +41,7 @@ export function launchBrowser({ without = [], flags = [] } = {}) {
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     headless: true, // puppeteer's name for --headless=new
     args: [...FLAGS.filter((flag) => !without.includes(flag)), ...flags],
-    protocolTimeout: 60_000,
+    protocolTimeout: PROTOCOL_MS,
   });
 }
 
@@ -54,6 +57,7 @@ export function launchBrowser({ without = [], flags = [] } = {}) {
 export async function openPage(browser, url, { width = 1280, height = 800, language, probed = false } = {}) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
+  page.setDefaultTimeout(PROTOCOL_MS);
   const lines = [];
   page.on('console', (line) => lines.push(line.text()));
   page.on('pageerror', (error) => lines.push(`uncaught: ${error.message}`));

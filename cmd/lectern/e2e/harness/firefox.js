@@ -9,6 +9,7 @@
 // names another binary than /usr/bin/firefox-esr.
 
 import puppeteer from 'puppeteer-core';
+import { PROTOCOL_MS } from './browser.js';
 
 const PREFERENCES = {
   'media.navigator.streams.fake': true, // a picture that changes its colour, a tone of 440 Hz
@@ -37,6 +38,6 @@ export function launchFirefox({ preferences = {} } = {}) {
     executablePath: process.env.FIREFOX || '/usr/bin/firefox-esr',
     headless: true,
     extraPrefsFirefox: { ...PREFERENCES, ...preferences },
-    protocolTimeout: 60_000,
+    protocolTimeout: PROTOCOL_MS,
   });
 }

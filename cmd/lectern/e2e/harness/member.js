@@ -1,7 +1,8 @@
 // One mesh client in a browser page of its own, as the tests speak of it. Everything named `sees...`, `receives` or
-// `has...` waits for the thing, 30 s at most; `seesTiles(0)` waits for the last tile to go.
+// `has...` waits for the thing, as `until` does; `seesTiles(0)` waits for the last tile to go.
 
 import assert from 'node:assert/strict';
+import { beatsOf, startBeats } from './beats.js';
 import { openPage } from './browser.js';
 import { until } from './wait.js';
 
@@ -110,25 +111,28 @@ export class Member {
   }
 
   /** Begins to note the times between the pictures of `sender`'s tile here. */
-  watchGaps(sender) {
-    return this.page.evaluate(async (id) => {
+  async watchGaps(sender) {
+    await Promise.all([this, sender].map(({ page }) => startBeats(page)));
+    await this.page.evaluate(async (id) => {
       const all = await window.mesh.stats();
       const connector = all.find(({ memberId, streamType }) => memberId === id && streamType === 'user');
       const tile = document.querySelector(`[data-connector-id="${connector.id}"]`);
-      window.gap = { last: performance.now(), longest: 0 };
+      const now = () => performance.timeOrigin + performance.now();
+      window.gap = { last: now(), longest: [0, 0] };
       const look = () => {
-        const now = performance.now();
-        window.gap.longest = Math.max(window.gap.longest, now - window.gap.last);
-        window.gap.last = now;
+        const at = now();
+        if (at - window.gap.last > window.gap.longest[1] - window.gap.longest[0]) window.gap.longest = [window.gap.last, at];
+        window.gap.last = at;
         tile.requestVideoFrameCallback(look);
       };
       tile.requestVideoFrameCallback(look);
     }, sender.id);
   }
 
-  /** The longest time without a new picture since `watchGaps`, in ms. */
-  longestGap() {
-    return this.page.evaluate(() => Math.round(Math.max(window.gap.longest, performance.now() - window.gap.last)));
+  /** The longest time without a new picture since `watchGaps`, in beats that both pages had meanwhile. */
+  async longestGap(sender) {
+    const [from, to] = await this.page.evaluate(() => window.gap.longest);
+    return beatsOf([this.page, sender.page], from, to);
   }
 
   /** Waits for exactly `count` user connectors with an open channel, tiles or not. */

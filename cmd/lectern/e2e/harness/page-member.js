@@ -1,5 +1,5 @@
 // One person at the bundled page, who does what a person can: looks, clicks and types. Test ids are listed at the top
-// of static/js/main.js. Everything named `sees...` or `hears...` waits for the thing, 30 s at most.
+// of static/js/main.js. Everything named `sees...` or `hears...` waits for the thing, as `until` does.
 
 import { until } from './wait.js';
 
@@ -45,22 +45,20 @@ export class PageMember {
     return `[data-testid="${testid}"]`;
   }
 
-  /** Waits until something is visible. */
-  async see(testid, suffix = '') {
-    try {
-      return await this.page.waitForSelector(this.selector(testid) + suffix, { visible: true, timeout: 30_000 });
-    } catch (error) {
-      throw new Error(`${this.name} does not see ${testid}${suffix}: ${error.message}`);
-    }
+  /** Waits until something is visible, and returns it. */
+  see(testid, suffix = '') {
+    return until(`${this.name} sees ${testid}${suffix}`, async () => {
+      for (const found of await this.page.$$(this.selector(testid) + suffix)) if (await found.isVisible()) return found;
+      return null;
+    });
   }
 
   /** Waits until something is not visible. */
-  async gone(testid, suffix = '') {
-    try {
-      await this.page.waitForSelector(this.selector(testid) + suffix, { hidden: true, timeout: 30_000 });
-    } catch (error) {
-      throw new Error(`${this.name} still sees ${testid}${suffix}: ${error.message}`);
-    }
+  gone(testid, suffix = '') {
+    return until(`${this.name} sees no ${testid}${suffix}`, async () => {
+      for (const found of await this.page.$$(this.selector(testid) + suffix)) if (await found.isVisible()) return false;
+      return true;
+    });
   }
 
   /** Clicks by the document, so that a tooltip in the way does not matter. */

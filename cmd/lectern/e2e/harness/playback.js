@@ -6,9 +6,10 @@
 import assert from 'node:assert/strict';
 import { until } from './wait.js';
 
-/** Frames that may be on their way, and their share of those that were sent that a busy receiver may be behind. */
+/** Frames that may be on their way. */
 const FRAMES_BEHIND = 5;
-const SHARE_BEHIND = 0.1;
+/** The share of frames that a receiver decodes at least which has to share its processor with other programs. */
+const BUSY_SHARE = 0.3;
 /** Concealed sound that can be heard, of all: browsers that share a busy machine conceal 0.6 % without a server, too. */
 const CONCEALED = 0.01;
 /** Mean times in the jitter buffers, in s. Without a server they are 0.006 to 0.034 and 0.034 to 0.157. */
@@ -96,17 +97,21 @@ const apart = (video, audio) => Math.abs(video.now.estimatedPlayoutTimestamp - a
 /**
  * What is wrong with a stretch, in words. A network that loses nothing gives no cause to any of it.
  * @param {object} seen of watchPlayback
- * @param {boolean} [lenient] what a busy machine is the cause of is no fault if the pages were late
+ * @param {boolean} [lenient] if the pages were late, only what no busy machine is the cause of is a fault
  */
 export function faults({ sent, late, video, audio }, lenient = false) {
   const found = [];
   const expect = (fits, what) => { if (!fits) found.push(what); };
+  if (lenient && late > BUSY_MS) {
+    // It may drop and freeze as it has to, but it goes on.
+    expect(video.framesDecoded >= sent * BUSY_SHARE, `${video.framesDecoded} frames decoded of ${sent} sent`);
+    expect(audio.totalSamplesReceived > 0 && audio.totalAudioEnergy > 0, 'no sound');
+    return found;
+  }
   const none = (report, keys) => { for (const key of keys) expect((report[key] ?? 0) === 0, `${key} of ${report.now.kind} grew by ${report[key]}`); };
   none(video, ['packetsLost', 'nackCount', 'pliCount', 'firCount', 'framesDropped']);
   none(audio, ['packetsLost']);
-  expect(video.framesDecoded >= sent * (1 - SHARE_BEHIND) - FRAMES_BEHIND, `${video.framesDecoded} frames decoded of ${sent} sent`);
   expect(audio.totalSamplesReceived > 0 && audio.totalAudioEnergy > 0, 'no sound');
-  if (lenient && late > BUSY_MS) return found;
   none(video, ['freezeCount']);
   none(audio, ['packetsDiscarded']);
   expect(video.framesDecoded >= sent - FRAMES_BEHIND, `${video.framesDecoded} frames decoded of ${sent} sent`);

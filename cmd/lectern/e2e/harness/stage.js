@@ -19,7 +19,8 @@ if (SFU) process.env.LECTERN_RTC_PORT ??= '0'; // several servers at once
 /** Scenarios that wait for long, or need more than two cores, are played too: make test-e2e-heavy. */
 export const HEAVY = process.env.LECTERN_HEAVY === '1';
 
-const SCENARIO_MS = 150_000;
+/** A scenario that has not ended by then hangs; none takes a tenth of it on an idle machine. */
+const SCENARIO_MS = 900_000;
 
 /**
  * Declares the server, browser and files of a test file. The returned object is filled before the first scenario.

@@ -96,7 +96,7 @@ export class Talk {
     await until('the last lines', async () => {
       const all = new Set(await member.page.evaluate(heard));
       return others.every(({ talker, count, threw }) => count === 0 || threw.includes(count - 1) || all.has(`${talker.name} ${count - 1}`));
-    }, 5000).catch(() => {});
+    }, 10_000).catch(() => {});
     const all = await member.page.evaluate(heard);
     for (const { talker: { name }, count, threw } of others) {
       const numbers = all.filter((text) => text.startsWith(`${name} `)).map((text) => Number(text.slice(name.length + 1)));

@@ -87,7 +87,7 @@ export class IOTalker extends Talker {
   }
 
   ask(event, data) {
-    return this.socket.timeout(30_000).emitWithAck(event, data);
+    return within(`ack of ${event}`, this.socket.emitWithAck(event, data));
   }
 
   /** Breaks the connection the way the old client's network does: it comes back by itself. */

@@ -6,6 +6,7 @@
 //   ...
 //   const seen = await watch.report();               // {pictures, drops, stalled}
 
+import { startBeats } from './beats.js';
 import { until } from './wait.js';
 
 /** Runs in the page. */
@@ -34,7 +35,7 @@ function install() {
   const picture = (key) => {
     let found = pictures.get(key);
     if (!found) {
-      found = { first: null, last: null, longest: 0, at: 0, frames: 0, present: false, fresh: true, tiles: 0, most: 0, decoded: new Map() };
+      found = { first: null, last: null, longest: 0, since: 0, frames: 0, present: false, fresh: true, tiles: 0, most: 0, decoded: new Map() };
       pictures.set(key, found);
     }
     return found;
@@ -46,7 +47,7 @@ function install() {
     seen.frames++;
     if (seen.last !== null && at - seen.last > seen.longest) {
       seen.longest = at - seen.last;
-      seen.at = at;
+      seen.since = seen.last;
     }
     seen.last = Math.max(seen.last ?? at, at);
   };
@@ -113,7 +114,7 @@ function install() {
 
   /** Begins the figures anew, keeping what is there. */
   const forget = () => {
-    for (const seen of pictures.values()) Object.assign(seen, { longest: 0, at: 0, frames: 0, most: seen.tiles, fresh: seen.first === null });
+    for (const seen of pictures.values()) Object.assign(seen, { longest: 0, since: 0, frames: 0, most: seen.tiles, fresh: seen.first === null });
     drops.length = 0;
     stalled = 0;
   };
@@ -121,11 +122,12 @@ function install() {
     look();
     const end = now();
     return {
-      pictures: [...pictures].map(([key, seen]) => ({
-        key, fresh: seen.fresh, frames: seen.frames, most: seen.most, present: seen.present, at: seen.at,
+      pictures: [...pictures].map(([key, seen]) => {
         // A picture that stands still until now may be so for good; one that is gone is a drop.
-        gap: Math.round(seen.present && seen.last !== null ? Math.max(seen.longest, end - seen.last) : seen.longest),
-      })),
+        const still = seen.present && seen.last !== null && end - seen.last > seen.longest;
+        const [since, gap] = still ? [seen.last, end - seen.last] : [seen.since, seen.longest];
+        return { key, fresh: seen.fresh, frames: seen.frames, most: seen.most, present: seen.present, since, gap: Math.round(gap) };
+      }),
       drops: drops.map(({ key, at, back }) => ({ key, at, for: back === null ? null : Math.round(back - at) })),
       stalled: Math.round(stalled),
     };
@@ -139,6 +141,7 @@ export class Watch {
   }
 
   static async start(member) {
+    await startBeats(member.page);
     await member.page.evaluate(install);
     const watch = new Watch(member);
     await until(`${member.name} sees all pictures move`, async () => {
@@ -153,8 +156,8 @@ export class Watch {
   }
 
   /**
-   * What was seen since the start or `forget`. `gap` is the longest time in ms without a new frame in a picture, `at` when
-   * it ended, `fresh` whether the picture began meanwhile, `most` the elements that showed it at once; `drops` are pictures that were gone, and for how long
+   * What was seen since the start or `forget`. `gap` is the longest time in ms without a new frame in a picture, `since` when
+   * it began, `fresh` whether the picture began meanwhile, `most` the elements that showed it at once; `drops` are pictures that were gone, and for how long
    * (null: for good); `stalled` is how late the page itself was at most, in ms, which tells how busy the machine was.
    */
   report() {
