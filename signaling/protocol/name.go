@@ -114,7 +114,7 @@ func needed(before []rune, r, next rune) bool {
 	case r == joiner || r == nonJoiner:
 		return cursive(base(before)) && cursive(next)
 	case r == vowelBreak:
-		return unicode.Is(unicode.Mongolian, last) && unicode.Is(unicode.Mongolian, next)
+		return unicode.Is(unicode.Mongolian, last) && unicode.Is(unicode.Mongolian, next) && unicode.IsLetter(next)
 	case r == '\uFE0E' || r == '\uFE0F':
 		return unicode.Is(unicode.S, last) || next == keycap && (unicode.IsDigit(last) || last == '#' || last == '*')
 	case r >= '\uFE00' && r <= '\uFE02' || r >= '\U000E0100' && r <= '\U000E01EF':
