@@ -89,6 +89,27 @@ test('a picture that stands still is marked within 3 s, in whatever mode', async
   }
 });
 
+test('a member moves to the server before the room does: its picture stays until the next has begun', async (t) => {
+  const call = await enter(t);
+  const direct = await connect(call);
+  const old = call.member().camera.getVideoTracks();
+  const pc = await downlink(call, [bens], ['0', 'video', 'sendonly', 'm1']);
+  const look = async () => {
+    t.mock.timers.tick(60);
+    await settle();
+  };
+  await look();
+  call.server.hear('leave', { connectorId: call.server.of('answer')[0].connectorId, memberId: 'S_ben' });
+  await look();
+  assert.deepEqual(call.member().camera.getVideoTracks(), old);
+  assert.notEqual(direct.connectionState, 'closed');
+  line(pc, '0').come = 1;
+  await look();
+  assert.deepEqual(call.member().camera.getVideoTracks(), [line(pc, '0').track]);
+  t.mock.timers.tick(700);
+  assert.equal(direct.connectionState, 'closed');
+});
+
 test('a change of mode: the picture that plays goes on until the next has begun', async (t) => {
   const call = await enter(t);
   const direct = await connect(call);

@@ -89,6 +89,9 @@ async function round(server, { kinds, comes }, name) {
     // What led to a list with a member twice, on request.
     if (process.env.TRACE) for (const { too, trace } of lists) if (too) console.log(`  ${trace.join('; ')}`);
     return result;
+  } catch (error) {
+    if (process.env.TRACE) for (const { page, old, name: who } of crowd.members) if (old) console.log(`  ${who}: ${await page.evaluate(async () => `${window.lists?.trace.join('; ')} ${JSON.stringify(await window.mesh.stats())}`)}`);
+    throw error;
   } finally {
     await Promise.all([...[...crowd.all.values()].filter(({ old }) => old), ...cast.opened].map((opened) => opened.close()));
   }
@@ -110,7 +113,7 @@ function summary(name, results) {
 
 let failed = 0;
 for (const [name, scene] of scenes) {
-  const server = await startServer(['--mode', 'auto', '--rtc-port', '0', '--admin-token', ADMIN_TOKEN, ...scene.flags]);
+  const server = await startServer(['--mode', 'auto', '--rtc-port', '0', '--log-level', process.env.TRACE ? 'debug' : 'info', '--admin-token', ADMIN_TOKEN, ...scene.flags]);
   const results = [];
   for (let number = 1; number <= rounds; number++) {
     try {
@@ -118,6 +121,7 @@ for (const [name, scene] of scenes) {
     } catch (error) {
       failed++;
       console.log(`${name}-${number}: failed: ${error.message.split('\n')[0]}`);
+      if (process.env.TRACE) console.log(server.log(30));
     }
   }
   summary(name, results);
