@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"lectern/signaling/fault"
 )
 
 // certificates gives the certificate for a handshake. It is called
@@ -35,7 +37,7 @@ func newCertificates(cfg Config, log *slog.Logger) (certificates, error) {
 // runTLS serves HTTPS, and redirects who comes to the same port by http: so a
 // host and port typed into a phone lead to the page.
 func (s *server) runTLS() error {
-	secure, plain := splitTLS(s.listener)
+	secure, plain := splitTLS(s.listener, s.log)
 	redirect := &http.Server{
 		Handler:        http.HandlerFunc(redirectToHTTPS),
 		ReadTimeout:    headerTimeout, // of a body too, which nothing reads
@@ -80,6 +82,7 @@ type splitter struct {
 	net.Listener // the real one
 	secure       *branch
 	plain        *branch
+	log          *slog.Logger
 	peeking      sync.WaitGroup
 
 	mu sync.Mutex
@@ -97,8 +100,8 @@ type branch struct {
 }
 
 // splitTLS starts to accept. It ends when either listener is closed.
-func splitTLS(l net.Listener) (secure, plain net.Listener) {
-	s := &splitter{Listener: l, waiting: map[net.Conn]struct{}{}}
+func splitTLS(l net.Listener, log *slog.Logger) (secure, plain net.Listener) {
+	s := &splitter{Listener: l, log: log, waiting: map[net.Conn]struct{}{}}
 	s.secure = &branch{s: s, conns: make(chan net.Conn), done: make(chan struct{})}
 	s.plain = &branch{s: s, conns: make(chan net.Conn), done: make(chan struct{})}
 	go s.run()
@@ -135,6 +138,7 @@ func (s *splitter) wait(c net.Conn) bool {
 // sort reads the first byte and hands the connection over.
 func (s *splitter) sort(c net.Conn) {
 	defer s.peeking.Done()
+	defer fault.Contain(s.log, "a connection's first byte", func() { _ = c.Close() })
 	_ = c.SetReadDeadline(time.Now().Add(headerTimeout))
 	r := bufio.NewReaderSize(c, 16) // 16 is the least there is
 	first, err := r.Peek(1)

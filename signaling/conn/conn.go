@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"lectern/signaling/budget"
 	"lectern/signaling/protocol"
 	"lectern/signaling/room"
 )
@@ -51,7 +52,9 @@ const (
 type Options struct {
 	Rate  int // messages a second, for good; 0: 500
 	Burst int // messages at once; 0: 5000
-	Log   *slog.Logger
+	// Budget is for what all clients make the server hold; nil: a default one.
+	Budget *budget.Budget
+	Log    *slog.Logger
 }
 
 // The default limits. A newcomer to a mesh of thirty sends some 600 messages
@@ -79,7 +82,18 @@ func NewServer(h *room.Hub, o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Budget == nil {
+		o.Budget = budget.New(0, o.Log)
+	}
 	return &Server{hub: h, options: o}
+}
+
+// Budget is for what the sockets of all transports hold.
+func (s *Server) Budget() *budget.Budget { return s.options.Budget }
+
+// NewRate makes the limit of one client.
+func (s *Server) NewRate() budget.Rate {
+	return budget.NewRate(s.options.Rate, s.options.Burst, time.Now())
 }
 
 // Conn is one client's connection. Event, Violation and Closed are called by
@@ -89,7 +103,7 @@ type Conn struct {
 	socket Socket
 
 	// Owned by the reader.
-	limit limit
+	limit budget.Rate
 	seat  *room.Seat
 	known bool // the socket has said who it is, so nothing is held any more
 	// rateTold is when the client was last told that its room refused a
@@ -100,6 +114,7 @@ type Conn struct {
 	// Guarded by mu: the reader holds, the timer gives up waiting.
 	held      []protocol.Message
 	heldBytes int
+	account   *budget.Account // of what is held; nil until something is
 	timer     *time.Timer
 
 	// capable is set by the reader before the socket becomes a member's and
@@ -112,7 +127,7 @@ var _ room.Outbox = (*Conn)(nil)
 
 // Open makes the connection of a new socket.
 func (s *Server) Open(sock Socket) *Conn {
-	return &Conn{server: s, socket: sock, limit: newLimit(s.options.Rate, s.options.Burst, time.Now())}
+	return &Conn{server: s, socket: sock, limit: s.NewRate()}
 }
 
 // Event takes one event. data is its data, nil if there was none; it is not
@@ -121,7 +136,7 @@ func (s *Server) Open(sock Socket) *Conn {
 // acknowledgement. A fault of ours ends this connection only.
 func (c *Conn) Event(name string, data []byte, seq uint64, ack func(data []byte)) {
 	defer c.survive(name)
-	if !c.admit(name, ack) {
+	if !c.admit(name, len(data), ack) {
 		return
 	}
 	msg, err := protocol.Decode(name, data)
@@ -140,9 +155,9 @@ func (c *Conn) Event(name string, data []byte, seq uint64, ack func(data []byte)
 // admit counts a message against the limit. Who is over it is told so once a
 // second, and is closed if it goes on; who waits for an acknowledgement learns
 // of each message that it was dropped.
-func (c *Conn) admit(event string, ack func([]byte)) bool {
-	verdict := c.limit.take(time.Now())
-	if verdict == allow {
+func (c *Conn) admit(event string, size int, ack func([]byte)) bool {
+	verdict := c.limit.Take(time.Now(), size)
+	if verdict == budget.Allow {
 		return true
 	}
 	e := protocol.NewError(protocol.ErrRate)
@@ -150,14 +165,18 @@ func (c *Conn) admit(event string, ack func([]byte)) bool {
 		e.On = event
 		c.acknowledgeRefusal(e.Message(c.socket.Language()), ack)
 	}
-	if verdict == warn || verdict == sever {
+	if verdict == budget.Warn || verdict == budget.Sever {
 		c.sendError(e)
 	}
-	if verdict == sever {
+	if verdict == budget.Sever {
 		c.socket.Close("too many messages")
 	}
 	return false
 }
+
+// Beat counts a frame that carries no message, such as a ping of the client's.
+// It reports false if the frame is to be ignored. The reader calls it.
+func (c *Conn) Beat() bool { return c.admit("", 0, nil) }
 
 func (c *Conn) take(msg protocol.Message, seq uint64, size int) (any, error) {
 	switch m := msg.(type) {
@@ -273,10 +292,21 @@ func (c *Conn) Violation(errType, detail string) {
 	c.sendError(protocol.Abuse(protocol.ErrorType(errType), detail))
 }
 
+// closeAccount ends that of what was held.
+func (c *Conn) closeAccount() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.account != nil {
+		c.account.Close()
+		c.account = nil
+	}
+}
+
 // Closed says that the socket is no more; it is called exactly once, after the
 // last Event. How it ended does not matter: a goodbye acknowledges nothing.
 func (c *Conn) Closed() {
 	c.unhold()
+	c.closeAccount()
 	if c.seat != nil {
 		c.seat.Gone()
 		c.seat = nil

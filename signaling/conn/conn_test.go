@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lectern/signaling/conn"
+	"lectern/signaling/fault"
 	"lectern/signaling/media"
 	"lectern/signaling/p2p"
 	"lectern/signaling/room"
@@ -26,6 +27,7 @@ type fake struct {
 	// Guarded by mu.
 	sent   []string
 	room   int // how many more sends fit; negative: any number
+	faulty bool
 	closed string
 	kicked string
 }
@@ -38,6 +40,9 @@ func (f *fake) Language() string       { return f.lang }
 func (f *fake) Send(event string, data []byte, _ uint64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.faulty {
+		panic("boom")
+	}
 	if f.room == 0 {
 		return false
 	}
@@ -382,6 +387,38 @@ func TestAcks(t *testing.T) {
 		}
 		if got := fa.take(); len(got) != 1 || !strings.HasPrefix(got[0], "error ") {
 			t.Errorf("got %q, want the error as an event too", got)
+		}
+		a.Closed()
+	})
+}
+
+// TestFaultOfTheTimerEndsItsConnectionOnly lets the answer to what a client said
+// before it joined panic.
+func TestFaultOfTheTimerEndsItsConnectionOnly(t *testing.T) {
+	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		fa.faulty = true
+		before := fault.Count()
+		a.Event("answer", []byte(answer), 0, nil)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if closed, _ := fa.ended(); closed == "" || fault.Count() == before {
+			t.Errorf("the connection was closed because %q, and %d faults were counted", closed, fault.Count()-before)
+		}
+		a.Closed()
+	})
+}
+
+// TestFramesWithoutAMessageCount holds that a client cannot flood with pings of
+// WebSocket what it cannot flood with messages.
+func TestFramesWithoutAMessageCount(t *testing.T) {
+	inBubble(t, conn.Options{Rate: 10, Burst: 100}, func(t *testing.T, w *world) {
+		a, fa := w.open("A")
+		for range 1000 {
+			a.Beat()
+		}
+		if closed, _ := fa.ended(); closed == "" {
+			t.Error("a flood of pings does not close the connection")
 		}
 		a.Closed()
 	})

@@ -2,9 +2,9 @@ package conn
 
 import (
 	"errors"
-	"runtime/debug"
 	"time"
 
+	"lectern/signaling/fault"
 	"lectern/signaling/protocol"
 	"lectern/signaling/room"
 )
@@ -124,7 +124,7 @@ func (c *Conn) survive(event string) {
 	if p == nil {
 		return
 	}
-	c.server.options.Log.Error("a message failed", "event", event, "panic", p, "stack", string(debug.Stack()))
+	fault.Report(c.server.options.Log.With("event", event), "a message of a client", p)
 	e := protocol.NewError(protocol.ErrInternal)
 	e.On = event
 	c.sendError(e)
@@ -145,17 +145,22 @@ func (c *Conn) hold(msg protocol.Message, size int) bool {
 	if c.timer == nil {
 		c.timer = time.AfterFunc(holdTime, c.giveUp)
 	}
+	if c.account == nil {
+		c.account = c.server.options.Budget.Open(func() { c.socket.Close("holds too much") })
+	}
 	c.held = append(c.held, msg)
 	c.heldBytes += size
+	c.account.Take(size)
 	return true
 }
 
 // giveUp answers what was held too long. It runs on the timer's goroutine and
 // only sends.
 func (c *Conn) giveUp() {
+	defer fault.Contain(c.server.options.Log, "answering what a client said before it joined", func() { c.socket.Close("internal fault") })
 	c.mu.Lock()
-	held := c.held
-	c.held, c.heldBytes, c.timer = nil, 0, nil
+	held := c.takeHeld()
+	c.timer = nil
 	c.mu.Unlock()
 	for _, m := range held {
 		if err := c.stray(m); err != nil {
@@ -173,7 +178,15 @@ func (c *Conn) unhold() []protocol.Message {
 		c.timer.Stop()
 		c.timer = nil
 	}
+	return c.takeHeld()
+}
+
+// takeHeld is what is held; c.mu is held.
+func (c *Conn) takeHeld() []protocol.Message {
 	held := c.held
+	if c.account != nil {
+		c.account.Take(-c.heldBytes)
+	}
 	c.held, c.heldBytes = nil, 0
 	return held
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
+	"lectern/signaling/fault"
 	"lectern/signaling/protocol"
 )
 
@@ -116,7 +116,7 @@ func (l *Loop) run(ctx context.Context) {
 // sockets are closed, and their clients come back to a new one.
 func (l *Loop) end() {
 	if p := recover(); p != nil {
-		l.log.Error("room failed", "panic", p, "stack", string(debug.Stack()))
+		fault.Report(l.log, "a room", p)
 		for _, o := range l.sockets {
 			o.Close("the room failed")
 		}
@@ -125,11 +125,7 @@ func (l *Loop) end() {
 		reply <- Verdict{Err: ErrClosed}
 	}
 	l.waiting = nil
-	defer func() {
-		if p := recover(); p != nil {
-			l.log.Error("room failed while closing", "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
+	defer fault.Contain(l.log, "closing a room", nil)
 	l.changed(l.room.memberChanges())
 	if err := l.room.Close(); err != nil {
 		l.log.Error("closing the room's media", "err", err)

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"lectern/signaling/fault"
 	"lectern/signaling/socketio/engine"
 )
 
@@ -32,8 +33,14 @@ func (c *client) await() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
-		c.timer = time.AfterFunc(c.handler.connectTimeout, func() { c.session.Close("no namespace joined") })
+		c.timer = time.AfterFunc(c.handler.connectTimeout, c.waited)
 	}
+}
+
+// waited ends a client that joined no namespace in time.
+func (c *client) waited() {
+	defer fault.Contain(c.handler.log, "ending a client without a namespace", nil)
+	c.session.Close("no namespace joined")
 }
 
 // Message takes one Socket.IO packet.
@@ -49,6 +56,9 @@ func (c *client) Message(text []byte) {
 }
 
 func (c *client) take(p packet) error {
+	if p.kind != typeEvent && !c.session.Beat() {
+		return nil
+	}
 	s := c.socket(p.namespace)
 	if p.kind == typeConnect {
 		if s != nil {

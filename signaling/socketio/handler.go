@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"lectern/signaling/budget"
 	"lectern/signaling/conn"
 	"lectern/signaling/protocol"
 	"lectern/signaling/socketio/engine"
@@ -23,6 +24,8 @@ type Options struct {
 	MaxPerAddress  int           // from one address; 0: 5,000, for a school behind one
 	Origins        conn.Origins  // for CORS and WebSocket upgrades alike
 	Logger         *slog.Logger  // nil: nothing is logged
+
+	budget *budget.Budget // the server's
 }
 
 // listener is what stands behind a namespace for one client. Event, Violation
@@ -41,6 +44,7 @@ type listener interface {
 type Handler struct {
 	engine         *engine.Handler
 	connectTimeout time.Duration
+	log            *slog.Logger // may be nil
 	namespaces     []string
 	// accept makes what stands behind a namespace for a client that has joined
 	// it. auth is the client's, nil if it sent none.
@@ -49,13 +53,14 @@ type Handler struct {
 
 // New makes the endpoint of a server's rooms, in the main namespace.
 func New(server *conn.Server, o Options) *Handler {
+	o.budget = server.Budget()
 	return newHandler(o, []string{mainNamespace}, func(s *socket, _ []byte) listener {
 		return roomListener{server.Open(s)}
 	})
 }
 
 func newHandler(o Options, namespaces []string, accept func(*socket, []byte) listener) *Handler {
-	h := &Handler{namespaces: namespaces, accept: accept, connectTimeout: o.ConnectTimeout}
+	h := &Handler{namespaces: namespaces, accept: accept, connectTimeout: o.ConnectTimeout, log: o.Logger}
 	if h.connectTimeout <= 0 {
 		h.connectTimeout = 45 * time.Second
 	}
@@ -63,7 +68,7 @@ func newHandler(o Options, namespaces []string, accept func(*socket, []byte) lis
 		PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
 		MaxPayload: o.MaxPayload, MaxQueued: o.MaxQueued,
 		MaxSessions: o.MaxSockets, MaxPerAddress: o.MaxPerAddress,
-		Allow: o.Origins.Allow, Logger: o.Logger,
+		Allow: o.Origins.Allow, Budget: o.budget, Logger: o.Logger,
 	})
 	return h
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"lectern/signaling/budget"
 	"lectern/signaling/protocol"
 )
 
@@ -129,20 +130,21 @@ func appendHead(b []byte, kind byte, namespace string) []byte {
 	return b
 }
 
-// eventPacket is an EVENT whose arguments are JSON, separated by commas. A seq
-// that is not 0 is one more.
-func eventPacket(namespace, event string, args []byte, seq uint64) []byte {
-	b := make([]byte, 0, len(namespace)+len(event)+len(args)+40)
-	b = appendHead(b, typeEvent, namespace)
-	b = append(b, '[')
-	b = strconv.AppendQuote(b, event) // names are ASCII words of ours
-	if len(args) > 0 {
-		b = append(append(b, ','), args...)
+// eventFrame is an EVENT as it waits for a client: its data may be shared. A
+// seq that is not 0 is one more argument.
+func eventFrame(namespace, event string, data []byte, seq uint64) budget.Frame {
+	var space [64]byte
+	var end [24]byte
+	head := append(appendHead(space[:0], typeEvent, namespace), '[')
+	head = strconv.AppendQuote(head, event) // names are ASCII words of ours
+	if len(data) > 0 {
+		head = append(head, ',')
 	}
+	tail := end[:0]
 	if seq > 0 {
-		b = strconv.AppendUint(append(b, ','), seq, 10)
+		tail = strconv.AppendUint(append(tail, ','), seq, 10)
 	}
-	return append(b, ']')
+	return budget.NewFrame(head, data, append(tail, ']'))
 }
 
 func ackPacket(namespace string, id, args []byte) []byte {

@@ -49,7 +49,7 @@ func (s *socket) Keep(member bool) { s.client.session.Keep(member) }
 // Send queues an event with one argument, and its number as the second if it
 // has one.
 func (s *socket) Send(event string, data []byte, seq uint64) bool {
-	return !s.stopped.Load() && s.client.session.Send(eventPacket(s.namespace, event, data, seq))
+	return !s.stopped.Load() && s.client.session.SendFrame(eventFrame(s.namespace, event, data, seq))
 }
 
 // acker answers an event that asked for it.

@@ -254,12 +254,12 @@ func FuzzParse(f *testing.F) {
 			}
 			raw = append(raw, a...)
 		}
-		again, err := parse(eventPacket(p.namespace, name, raw, 0)[1:])
+		again, err := parse(eventFrame(p.namespace, name, raw, 0).AppendTo(nil)[1:])
 		if err != nil && p.namespace == mainNamespace && isWord(name) {
 			t.Fatalf("%q does not survive: %v", text, err)
 		}
 		if err == nil && again.kind != typeEvent {
-			t.Fatalf("%q becomes %q", text, eventPacket(p.namespace, name, raw, 0))
+			t.Fatalf("%q becomes %q", text, eventFrame(p.namespace, name, raw, 0).AppendTo(nil))
 		}
 	})
 }

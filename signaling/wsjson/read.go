@@ -10,6 +10,8 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"lectern/signaling/budget"
+	"lectern/signaling/fault"
 	"lectern/signaling/protocol"
 )
 
@@ -23,13 +25,15 @@ func (s *socket) read() {
 	defer s.handler.readers.Done()
 	defer s.handler.remove(s)
 	s.converse()
+	defer fault.Contain(s.handler.options.Logger, "ending a socket", s.abort)
+	defer s.conn.Closed()
 	s.end()
-	s.conn.Closed()
 }
 
 // converse takes what the client sends until the connection is over.
 func (s *socket) converse() {
-	limit := int64(s.handler.options.MaxPayload)
+	defer fault.Contain(s.handler.options.Logger, "reading a socket", s.abort)
+	limit := s.handler.options.MaxPayload
 	for {
 		kind, r, err := s.ws.NextReader()
 		if err != nil {
@@ -40,19 +44,24 @@ func (s *socket) converse() {
 			s.drain(r)
 			return
 		}
+		s.frameEnds = time.Now().Add(frameTime)
+		s.alive()
 		// SetReadLimit would end the connection by itself, without a reason.
-		frame, err := io.ReadAll(io.LimitReader(r, limit+1))
-		if err != nil {
+		frame, err := s.account.Read(r, limit)
+		s.frameEnds = time.Time{}
+		if err != nil && !errors.Is(err, budget.ErrTooLarge) {
 			s.failed(err)
 			return
 		}
 		s.alive()
-		if int64(len(frame)) > limit {
+		if err != nil {
 			s.tooLarge()
 			s.drain(r)
 			return
 		}
-		if !s.accept(kind, frame) {
+		goesOn := s.accept(kind, frame.Data)
+		frame.Release()
+		if !goesOn {
 			s.drain(r)
 			return
 		}
@@ -135,7 +144,7 @@ func (s *socket) acker(id json.RawMessage) func([]byte) {
 		frame = append(frame, id...)
 		frame = append(frame, `,"data":`...)
 		frame = append(append(frame, data...), '}')
-		if !s.enqueue(frame) {
+		if !s.enqueue(budget.Frame{Head: frame}) {
 			s.Close("too slow")
 		}
 	}

@@ -9,12 +9,17 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"lectern/signaling/budget"
 	"lectern/signaling/conn"
 	"lectern/signaling/door"
+	"lectern/signaling/fault"
 )
 
 // closeKicked is the close code after which a client stays away.
 const closeKicked = 4001
+
+// frameTime is how long a frame may take from its first byte to its last.
+const frameTime = 30 * time.Second
 
 // writeTime is how long one frame may take to reach the kernel, closeTime how
 // long the client has to answer a close frame.
@@ -33,14 +38,19 @@ type socket struct {
 
 	// Set by open under mu, before the reader starts; read without by the
 	// reader and by what it started.
-	ws   *websocket.Conn
-	conn *conn.Conn
+	ws      *websocket.Conn
+	conn    *conn.Conn
+	account *budget.Account
+
+	// frameEnds is when the frame that is being read has to be whole; zero
+	// between frames. Owned by the reader.
+	frameEnds time.Time
 
 	mu sync.Mutex
 	// Guarded by mu.
-	queue   [][]byte
-	queued  int  // bytes in queue and in the writer's hands
-	writing bool // a flush goroutine runs
+	queue   []budget.Frame // with what is in the writer's hands, it is in the account
+	broken  bool           // the writer could not write
+	writing bool           // a flush goroutine runs
 	closing *closeFrame
 	ended   bool
 	ping    *time.Timer
@@ -61,6 +71,12 @@ type probe struct {
 
 func (p *probe) settle(alive bool) { p.once.Do(func() { p.done(alive) }) }
 
+// gone is the answer of a socket that has ended.
+func (p *probe) gone(s *socket) {
+	defer fault.Contain(s.handler.options.Logger, "answering for a socket that has ended", nil)
+	p.settle(false)
+}
+
 func newSocket(h *Handler, r *http.Request) *socket {
 	s := &socket{handler: h, id: rand.Text(), language: r.Header.Get("Accept-Language"), place: door.Of(r.Context())}
 	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
@@ -73,32 +89,48 @@ func (s *socket) open(ws *websocket.Conn) {
 	c := s.handler.server.Open(s)
 	s.mu.Lock()
 	s.ws, s.conn = ws, c
+	s.account = s.handler.server.Budget().Open(s.abort)
 	s.ping = time.AfterFunc(s.handler.options.PingInterval, s.heartbeat)
 	if s.closing != nil { // the server began to close during the handshake
 		s.startFlush()
 	}
 	s.mu.Unlock()
 	s.alive()
+	pong := ws.PingHandler()
+	ws.SetPingHandler(func(data string) error {
+		if !c.Beat() {
+			return nil
+		}
+		return pong(data)
+	})
 	ws.SetPongHandler(func(string) error {
-		s.alive()
-		s.settleProbes(true)
+		if c.Beat() {
+			s.alive()
+			s.settleProbes(true)
+		}
 		return nil
 	})
 }
 
 // alive gives the client another interval and timeout to be heard of, unless
-// its time is up.
+// its time is up. A frame that it has begun has a deadline of its own, which
+// nothing else that it says moves.
 func (s *socket) alive() {
 	o := s.handler.options
+	deadline := time.Now().Add(o.PingInterval + o.PingTimeout)
+	if !s.frameEnds.IsZero() && s.frameEnds.Before(deadline) {
+		deadline = s.frameEnds
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing == nil {
-		_ = s.ws.SetReadDeadline(time.Now().Add(o.PingInterval + o.PingTimeout))
+		_ = s.ws.SetReadDeadline(deadline)
 	}
 }
 
 // heartbeat runs on the ping timer.
 func (s *socket) heartbeat() {
+	defer fault.Contain(s.handler.options.Logger, "a socket's heartbeat", s.abort)
 	_ = s.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTime))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,9 +146,10 @@ func (s *socket) end() {
 	s.ping.Stop()
 	lingers := s.closing != nil && s.writing // flush closes it
 	if !s.writing {
-		s.queue = nil
+		s.dropQueue(nil)
 	}
 	s.mu.Unlock()
+	s.account.Close()
 	s.settleProbes(false)
 	if !lingers {
 		_ = s.ws.Close()

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"lectern/signaling/budget"
+	"lectern/signaling/fault"
 )
 
 // ID is the id of the socket: 26 random characters.
@@ -22,25 +25,24 @@ func (s *socket) Keep(member bool) { s.place.Keep(member) }
 
 // Send queues an event.
 func (s *socket) Send(event string, data []byte, seq uint64) bool {
-	frame := make([]byte, 0, len(event)+len(data)+48)
-	frame = append(frame, `{"event":`...)
-	frame = strconv.AppendQuote(frame, event)
-	frame = append(frame, `,"data":`...)
-	frame = append(frame, data...)
+	var space, end [64]byte
+	head := append(space[:0], `{"event":`...)
+	head = append(strconv.AppendQuote(head, event), `,"data":`...)
+	tail := end[:0]
 	if seq > 0 {
-		frame = strconv.AppendUint(append(frame, `,"seq":`...), seq, 10)
+		tail = strconv.AppendUint(append(tail, `,"seq":`...), seq, 10)
 	}
-	return s.enqueue(append(frame, '}'))
+	return s.enqueue(budget.NewFrame(head, data, append(tail, '}')))
 }
 
-func (s *socket) enqueue(frame []byte) bool {
+func (s *socket) enqueue(frame budget.Frame) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended || s.closing != nil || s.queued+len(frame) > s.handler.options.MaxQueued {
+	if s.ended || s.broken || s.closing != nil || s.account.Held()+int64(frame.Len()) > int64(s.handler.options.MaxQueued) {
 		return false
 	}
 	s.queue = append(s.queue, frame)
-	s.queued += len(frame)
+	s.account.Queue(frame)
 	s.startFlush()
 	return true
 }
@@ -56,6 +58,7 @@ func (s *socket) startFlush() {
 // flush writes what is queued, then the close frame if there is to be one. It
 // ends when there is nothing left to write or the connection fails.
 func (s *socket) flush() {
+	defer fault.Contain(s.handler.options.Logger, "writing to a socket", s.breakOff)
 	for {
 		s.mu.Lock()
 		queue, closing := s.queue, s.closing
@@ -69,20 +72,58 @@ func (s *socket) flush() {
 			return
 		}
 		s.mu.Unlock()
-		for _, frame := range queue {
+		for i, frame := range queue {
 			_ = s.ws.SetWriteDeadline(time.Now().Add(writeTime))
-			if err := s.ws.WriteMessage(websocket.TextMessage, frame); err != nil {
+			if err := write(s.ws, frame); err != nil {
 				s.mu.Lock()
-				s.writing = false
+				s.writing, s.broken = false, true
+				s.dropQueue(queue[i:])
 				s.mu.Unlock()
 				_ = s.ws.Close() // the reader notices
 				return
 			}
-			s.mu.Lock()
-			s.queued -= len(frame)
-			s.mu.Unlock()
+			s.account.Unqueue(frame)
+			queue[i] = budget.Frame{} // it is not kept until the last one is written
 		}
 	}
+}
+
+// write writes one frame. A large one goes out in pieces (RFC 6455 section 5.4),
+// as its data belongs to others too and is not copied.
+func write(ws *websocket.Conn, f budget.Frame) error {
+	if len(f.Data) == 0 {
+		return ws.WriteMessage(websocket.TextMessage, f.Head)
+	}
+	w, err := ws.NextWriter(websocket.TextMessage)
+	if err != nil {
+		return err
+	}
+	for _, part := range [][]byte{f.Head, f.Data, f.Tail} {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+// breakOff ends the connection after a fault of the writer.
+func (s *socket) breakOff() {
+	s.mu.Lock()
+	s.writing, s.broken = false, true
+	s.dropQueue(nil)
+	s.mu.Unlock()
+	s.abort()
+}
+
+// dropQueue gives back what is not written any more: in, which the writer has,
+// and the queue; s.mu is held.
+func (s *socket) dropQueue(in []budget.Frame) {
+	for _, frames := range [][]budget.Frame{in, s.queue} {
+		for _, f := range frames {
+			s.account.Unqueue(f)
+		}
+	}
+	s.queue = nil
 }
 
 // sayGoodbye sends the close frame and gives the client a moment to answer it;
@@ -156,14 +197,19 @@ func (s *socket) Probe(timeout time.Duration, done func(alive bool)) {
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
-		go done(false) // the caller may hold what done needs
+		go p.gone(s) // the caller may hold what done needs
 		return
 	}
-	p.timer = time.AfterFunc(timeout, func() { p.settle(false) })
+	log := s.handler.options.Logger
+	p.timer = time.AfterFunc(timeout, func() {
+		defer fault.Contain(log, "a ping's time running out", s.abort)
+		p.settle(false)
+	})
 	s.probes = append(s.probes, p)
 	ws := s.ws
 	s.mu.Unlock()
 	go func() { // ends with the write, at most after the timeout
+		defer fault.Contain(log, "pinging a socket", s.abort)
 		_ = ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(timeout))
 	}()
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"bytes"
 	"testing"
+
+	"lectern/signaling/budget"
 )
 
 func FuzzBody(f *testing.F) {
@@ -18,8 +20,16 @@ func FuzzBody(f *testing.F) {
 			}
 			return true
 		})
-		if !bytes.Equal(join(packets), body) {
-			t.Errorf("%q comes back as %q", body, join(packets))
+		if !bytes.Equal(join(frames(packets)), body) {
+			t.Errorf("%q comes back as %q", body, join(frames(packets)))
 		}
 	})
+}
+
+func frames(packets [][]byte) []budget.Frame {
+	list := make([]budget.Frame, 0, len(packets))
+	for _, p := range packets {
+		list = append(list, budget.Frame{Head: p})
+	}
+	return list
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"lectern/signaling/budget"
 )
 
 // Options configure a Handler. The zero value means the defaults.
@@ -24,7 +26,9 @@ type Options struct {
 	// Allow is the origin rule: whether to serve a request, and the value of
 	// Access-Control-Allow-Origin ("": none). nil allows any origin. It is
 	// called concurrently.
-	Allow  func(*http.Request) (allowOrigin string, ok bool)
+	Allow func(*http.Request) (allowOrigin string, ok bool)
+	// Budget is for what clients make the server hold; nil: a default one.
+	Budget *budget.Budget
 	Logger *slog.Logger // nil: nothing is logged
 }
 
@@ -51,6 +55,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Budget == nil {
+		o.Budget = budget.New(0, o.Logger)
 	}
 	return o
 }
@@ -106,7 +113,10 @@ func New(open func(*Session) Receiver, o Options) *Handler {
 
 // add makes a session and counts it in. It returns nil if there are too many.
 func (h *Handler) add(r *http.Request) *Session {
-	s := &Session{handler: h, id: rand.Text(), language: r.Header.Get("Accept-Language")}
+	s := &Session{
+		handler: h, id: rand.Text(), language: r.Header.Get("Accept-Language"),
+		rate: budget.NewRate(beatRate, beatBurst, time.Now()),
+	}
 	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		s.addr = ap.Addr().Unmap()
 	}
@@ -115,6 +125,7 @@ func (h *Handler) add(r *http.Request) *Session {
 	if h.closed || len(h.sessions) >= h.options.MaxSessions || h.byAddr[s.addr] >= h.options.MaxPerAddress {
 		return nil
 	}
+	s.account = h.options.Budget.Open(func() { s.end(false) })
 	h.sessions[s.id] = s
 	h.byAddr[s.addr]++
 	h.running.Add(1) // done after Closed
@@ -144,6 +155,7 @@ func (h *Handler) forget(s *Session) {
 		return
 	}
 	delete(h.sessions, s.id)
+	s.account.Close()
 	if h.byAddr[s.addr]--; h.byAddr[s.addr] == 0 {
 		delete(h.byAddr, s.addr)
 	}

@@ -3,6 +3,9 @@ package engine
 import (
 	"sync"
 	"time"
+
+	"lectern/signaling/budget"
+	"lectern/signaling/fault"
 )
 
 // probe waits for the next pong.
@@ -17,6 +20,7 @@ func (p *probe) settle(alive bool) { p.once.Do(func() { p.done(alive) }) }
 // heartbeat runs on the beat timer: it pings, or ends the session of a client
 // that did not answer the last ping (protocol 4, section "Heartbeat").
 func (s *Session) heartbeat() {
+	defer fault.Contain(s.handler.options.Logger, "a session's heartbeat", nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -36,7 +40,7 @@ func (s *Session) heartbeat() {
 func (s *Session) sendPing() {
 	s.pinged = true
 	if !s.closing {
-		s.enqueue([]byte{packetPing})
+		s.enqueue(budget.Frame{Head: []byte{packetPing}})
 	}
 }
 
@@ -76,10 +80,10 @@ func (s *Session) Probe(timeout time.Duration, done func(alive bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
-		go done(false) // the caller may hold what done needs
+		go s.answerProbe(p, false) // the caller may hold what done needs
 		return
 	}
-	p.timer = time.AfterFunc(timeout, func() { p.settle(false) })
+	p.timer = time.AfterFunc(timeout, func() { s.answerProbe(p, false) })
 	s.probes = append(s.probes, p)
 	if !s.pinged {
 		s.sendPing()
@@ -89,11 +93,16 @@ func (s *Session) Probe(timeout time.Duration, done func(alive bool)) {
 	}
 }
 
+func (s *Session) answerProbe(p *probe, alive bool) {
+	defer fault.Contain(s.handler.options.Logger, "answering a probe", nil)
+	p.settle(alive)
+}
+
 // settleProbes answers all who wait; s.mu is held.
 func (s *Session) settleProbes(alive bool) {
 	for _, p := range s.probes {
 		p.timer.Stop()
-		go p.settle(alive) // done may call the session
+		go s.answerProbe(p, alive) // done may call the session
 	}
 	s.probes = nil
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"unicode/utf8"
+
+	"lectern/signaling/budget"
 )
 
 // The types of a packet, its first byte (protocol 4, section "Packet types").
@@ -29,6 +31,7 @@ var (
 	errFormat = errors.New("not an Engine.IO packet")
 	errBinary = errors.New("binary is not supported")
 	errUTF8   = errors.New("not UTF-8")
+	errFault  = errors.New("internal fault")
 )
 
 // check looks at the form of one packet from a client.
@@ -66,6 +69,17 @@ func split(body []byte, yield func(packet []byte) bool) bool {
 }
 
 // join makes a polling body.
-func join(packets [][]byte) []byte {
-	return bytes.Join(packets, []byte{separator})
+func join(packets []budget.Frame) []byte {
+	size := len(packets)
+	for _, p := range packets {
+		size += p.Len()
+	}
+	body := make([]byte, 0, size)
+	for i, p := range packets {
+		if i > 0 {
+			body = append(body, separator)
+		}
+		body = p.AppendTo(body)
+	}
+	return body
 }

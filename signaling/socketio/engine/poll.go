@@ -1,13 +1,12 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
+	"lectern/signaling/budget"
 	"lectern/signaling/door"
 )
 
@@ -105,18 +104,19 @@ func (s *Session) pollBody(p *poll) (body []byte, done bool) {
 		// The end comes with the next poll, as from the reference server: the
 		// client deals with messages a moment later than with the end.
 	case s.ended:
-		packets = append(packets, []byte{s.farewell})
+		packets = append(packets, budget.Frame{Head: []byte{s.farewell}})
 		if s.linger.Stop() {
 			s.handler.forget(s)
 		}
 	case len(packets) == 0 && p.noop:
-		packets = [][]byte{{packetNoop}}
+		packets = []budget.Frame{{Head: []byte{packetNoop}}}
 	case len(packets) == 0:
 		return nil, false
 	}
 	s.poll = nil
-	s.queue, s.queued = nil, 0
-	return join(packets), true
+	body = join(packets)
+	s.dropQueue()
+	return body, true
 }
 
 // dropPoll ends the session of a client that broke its poll off: what was sent
@@ -139,30 +139,14 @@ func (s *Session) answerPoll(w http.ResponseWriter, body []byte) {
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(bodyTime)) // net/http lifts it after the answer
+	s.account.Take(len(body))                              // until the client has taken it
+	defer s.account.Take(-len(body))
 	_, err := w.Write(body)
 	if err == nil {
 		err = control.Flush()
 	}
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		s.end(false)
-	}
-}
-
-// bodies lends buffers for what clients send.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// maxKeptBody is the largest buffer worth keeping, in bytes.
-const maxKeptBody = 64 << 10
-
-func borrow() *bytes.Buffer {
-	b, _ := bodies.Get().(*bytes.Buffer)
-	b.Reset()
-	return b
-}
-
-func giveBack(b *bytes.Buffer) {
-	if b.Cap() <= maxKeptBody {
-		bodies.Put(b)
 	}
 }
 
@@ -177,12 +161,11 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.endPost()
-	buffer := borrow()
-	defer giveBack(buffer)
-	limit := int64(s.handler.options.MaxPayload)
+	limit := s.handler.options.MaxPayload
 	deadline := http.NewResponseController(w)
 	_ = deadline.SetReadDeadline(time.Now().Add(bodyTime)) // never lifted: what is left of the body has it too
-	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	body, err := s.account.Read(http.MaxBytesReader(w, r.Body, int64(limit)), limit)
+	defer body.Release()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -191,7 +174,7 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
 	case err == nil:
-		err = s.takeBody(buffer.Bytes())
+		err = s.takeBody(body.Data)
 	}
 	if err != nil {
 		s.end(false)

@@ -9,13 +9,23 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"lectern/signaling/budget"
 	"lectern/signaling/door"
+	"lectern/signaling/fault"
 )
 
 const (
 	writeTime  = 10 * time.Second // for one frame to reach the kernel
 	closeTime  = 2 * time.Second  // for the client to answer a close frame
 	lingerTime = 2 * time.Second  // for a polling client to hear that its session is closed
+	frameTime  = 30 * time.Second // from the first byte of a frame to its last
+)
+
+// The packets and frames without a message that a client may send, at once and
+// a second: one heartbeat in many seconds is due. The receiver limits messages.
+const (
+	beatBurst = 500
+	beatRate  = 50
 )
 
 // Session is one client's connection, whatever carries it. Its methods may be
@@ -25,6 +35,7 @@ type Session struct {
 	id       string
 	addr     netip.Addr
 	language string
+	account  *budget.Account
 
 	// receiver is set by begin, before the id is told to the client.
 	receiver Receiver
@@ -42,8 +53,8 @@ type Session struct {
 	member      bool            // as Keep last said
 	poll        *poll           // a GET that waits
 	posting     bool            // a POST is being read
-	queue       [][]byte
-	queued      int    // bytes in queue and in the writer's hands
+	queue       []budget.Frame  // with what is in the writer's hands, it is in the account
+	rate        budget.Rate
 	writing     bool   // flush runs
 	closing     bool   // nothing more is queued; flush says goodbye
 	goodbyeWith []byte // the close frame's payload, when closing
@@ -89,7 +100,9 @@ func (s *Session) begin(ws *websocket.Conn, place *door.Conn) {
 	s.deadline = time.Now().Add(o.PingInterval + o.PingTimeout)
 	s.beat = time.AfterFunc(o.PingInterval, s.heartbeat)
 	if ws != nil {
-		s.queue = append([][]byte{s.openPacket([]string{})}, s.queue...)
+		open := budget.Frame{Head: s.openPacket([]string{})}
+		s.account.Queue(open)
+		s.queue = append([]budget.Frame{open}, s.queue...)
 		s.startFlush()
 	}
 	if s.closing && ws == nil { // Close came during the handshake
@@ -106,20 +119,23 @@ func (s *Session) discard() {
 // Send queues one packet, a PacketMessage with its text. The slice is kept and
 // must not be changed. It reports false if the queue is full or the session
 // closed.
-func (s *Session) Send(packet []byte) bool {
+func (s *Session) Send(packet []byte) bool { return s.SendFrame(budget.Frame{Head: packet}) }
+
+// SendFrame is Send for a packet whose data others wait for too.
+func (s *Session) SendFrame(packet budget.Frame) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended || s.closing || s.queued+len(packet) > s.handler.options.MaxQueued {
+	if s.ended || s.closing || s.account.Held()+int64(packet.Len()) > int64(s.handler.options.MaxQueued) {
 		return false
 	}
 	s.enqueue(packet)
 	return true
 }
 
-// enqueue queues a packet and sees that somebody sends it; s.mu is held.
-func (s *Session) enqueue(packet []byte) {
+// enqueue queues a packet, which is then sent; s.mu is held.
+func (s *Session) enqueue(packet budget.Frame) {
 	s.queue = append(s.queue, packet)
-	s.queued += len(packet)
+	s.account.Queue(packet)
 	switch {
 	case s.ws != nil:
 		s.startFlush()
@@ -201,19 +217,48 @@ func (s *Session) endLocked(clean bool, farewell byte) {
 	switch {
 	case s.ws != nil:
 		_ = s.ws.Close()
-		s.queue = nil
+		s.dropQueue()
 		s.handler.forget(s)
 	case farewell == 0:
-		s.queue = nil
+		s.dropQueue()
 		s.handler.forget(s)
 	default:
 		s.farewell = farewell
-		s.linger = time.AfterFunc(lingerTime, func() { s.handler.forget(s) })
+		s.linger = time.AfterFunc(lingerTime, s.lingered)
 		if s.poll != nil {
 			s.poll.wake()
 		}
 	}
 	go s.finish(clean)
+}
+
+// lingered forgets a session whose client did not poll again.
+func (s *Session) lingered() {
+	defer fault.Contain(s.handler.options.Logger, "forgetting a session", nil)
+	s.handler.forget(s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropQueue()
+}
+
+// dropQueue gives back what is not sent any more; s.mu is held.
+func (s *Session) dropQueue() {
+	for _, f := range s.queue {
+		s.account.Unqueue(f)
+	}
+	s.queue = nil
+}
+
+// Beat counts what a client sends beside messages. It reports false if there is
+// so much of it that this one is to be ignored, and ends a session that goes on.
+func (s *Session) Beat() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	verdict := s.rate.Take(time.Now(), 0)
+	if verdict == budget.Sever {
+		s.endLocked(false, 0)
+	}
+	return verdict == budget.Allow
 }
 
 // finish tells the receiver, after its last message.
@@ -222,6 +267,7 @@ func (s *Session) finish(clean bool) {
 	s.deliver.Lock()
 	defer s.deliver.Unlock()
 	s.over = true
+	defer fault.Contain(s.handler.options.Logger, "ending a session", nil)
 	s.receiver.Closed(clean)
 }
 
@@ -232,6 +278,10 @@ func (s *Session) take(packet []byte) (goesOn bool, err error) {
 		s.violate("invalid", err.Error())
 		return false, err
 	}
+	defer fault.Contain(s.handler.options.Logger, "a packet of a client", func() {
+		goesOn, err = false, errFault
+		go s.end(false) // the lock may be held
+	})
 	switch packet[0] {
 	case PacketMessage:
 		s.deliver.Lock()
@@ -241,7 +291,9 @@ func (s *Session) take(packet []byte) (goesOn bool, err error) {
 		}
 		s.receiver.Message(packet[1:])
 	case packetPong:
-		s.pong()
+		if s.Beat() {
+			s.pong()
+		}
 	case packetClose:
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -9,7 +9,9 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"lectern/signaling/budget"
 	"lectern/signaling/door"
+	"lectern/signaling/fault"
 )
 
 // noopEvery is how often waiting polls are released during an upgrade: a poll
@@ -51,6 +53,7 @@ func (s *Session) beginProbe(ws *websocket.Conn, place *door.Conn) bool {
 // it reads on; if not, the session polls on.
 func (s *Session) readProbe(ws *websocket.Conn) {
 	defer s.handler.running.Done()
+	defer fault.Contain(s.handler.options.Logger, "upgrading a session", s.faulted(ws))
 	if !s.probe(ws) {
 		s.mu.Lock()
 		if s.probing == ws {
@@ -89,6 +92,7 @@ func (s *Session) probe(ws *websocket.Conn) bool {
 // upgrade is over one way or the other. A poll that came during the upgrade is
 // kept for a moment, because the upgrade packet may be right behind it.
 func (s *Session) releasePolls(ws *websocket.Conn) {
+	defer fault.Contain(s.handler.options.Logger, "releasing a poll", s.faulted(ws))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.probing != ws {
@@ -123,13 +127,49 @@ func (s *Session) switchTo(ws *websocket.Conn) bool {
 // read is the goroutine of a session that began on a WebSocket.
 func (s *Session) read(ws *websocket.Conn) {
 	defer s.handler.running.Done()
+	defer fault.Contain(s.handler.options.Logger, "reading a session", s.faulted(ws))
 	s.readAll(ws)
 }
 
 var errTooLarge = errors.New("frame too large")
 
+// faulted ends a session after a fault. A lock may be held.
+func (s *Session) faulted(ws *websocket.Conn) func() {
+	return func() {
+		_ = ws.Close()
+		go s.end(false)
+	}
+}
+
+// due has a WebSocket read until then; the heartbeat ends it else. A zero time
+// lifts that.
+func (s *Session) due(ws *websocket.Conn, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		_ = ws.SetReadDeadline(at)
+	}
+}
+
+// countBeats limits the pings and pongs of WebSocket itself, which no client of
+// this protocol needs.
+func (s *Session) countBeats(ws *websocket.Conn) {
+	pong := ws.PingHandler()
+	ws.SetPingHandler(func(data string) error {
+		if !s.Beat() {
+			return nil
+		}
+		return pong(data)
+	})
+	ws.SetPongHandler(func(string) error {
+		s.Beat()
+		return nil
+	})
+}
+
 // readAll reads until the connection ends, which it then says.
 func (s *Session) readAll(ws *websocket.Conn) {
+	s.countBeats(ws)
 	for {
 		kind, frame, err := ws.NextReader()
 		if err != nil {
@@ -146,7 +186,8 @@ func (s *Session) readAll(ws *websocket.Conn) {
 			s.closeWith(ws, websocket.CloseUnsupportedData, errBinary.Error())
 			return
 		}
-		goesOn, err := s.takeFrame(frame)
+		s.due(ws, time.Now().Add(frameTime))
+		goesOn, err := s.takeFrame(ws, frame)
 		switch {
 		case err == nil && goesOn:
 		case errors.Is(err, errTooLarge):
@@ -165,19 +206,19 @@ func (s *Session) readAll(ws *websocket.Conn) {
 	}
 }
 
-// takeFrame reads one frame into a lent buffer and deals with it.
-func (s *Session) takeFrame(frame io.Reader) (goesOn bool, err error) {
-	limit := s.handler.options.MaxPayload
-	buffer := borrow()
-	defer giveBack(buffer)
-	if _, err := buffer.ReadFrom(io.LimitReader(frame, int64(limit)+1)); err != nil {
-		return false, err
-	}
-	if buffer.Len() > limit {
+// takeFrame reads one frame and deals with it.
+func (s *Session) takeFrame(ws *websocket.Conn, frame io.Reader) (goesOn bool, err error) {
+	m, err := s.account.Read(frame, s.handler.options.MaxPayload)
+	s.due(ws, time.Time{})
+	switch {
+	case errors.Is(err, budget.ErrTooLarge):
 		s.tooLarge()
 		return false, errTooLarge
+	case err != nil:
+		return false, err
 	}
-	return s.take(buffer.Bytes())
+	defer m.Release()
+	return s.take(m.Data)
 }
 
 func (s *Session) isClosing() bool {
@@ -233,11 +274,15 @@ func (s *Session) startFlush() {
 // flush writes what is queued, then says goodbye if the session closes. It
 // ends when there is nothing left to write or the connection fails.
 func (s *Session) flush(ws *websocket.Conn) {
+	defer fault.Contain(s.handler.options.Logger, "writing to a session", s.faulted(ws))
 	for {
 		s.mu.Lock()
 		queue := s.queue
 		s.queue = nil
 		if len(queue) == 0 || s.ended {
+			for _, left := range queue {
+				s.account.Unqueue(left)
+			}
 			closing := s.closing && !s.ended
 			s.writing = false
 			s.mu.Unlock()
@@ -247,17 +292,37 @@ func (s *Session) flush(ws *websocket.Conn) {
 			return
 		}
 		s.mu.Unlock()
-		for _, packet := range queue {
+		for i, packet := range queue {
 			_ = ws.SetWriteDeadline(time.Now().Add(writeTime))
-			if ws.WriteMessage(websocket.TextMessage, packet) != nil {
+			if write(ws, packet) != nil {
+				for _, left := range queue[i:] {
+					s.account.Unqueue(left)
+				}
 				s.end(false)
 				return
 			}
-			s.mu.Lock()
-			s.queued -= len(packet)
-			s.mu.Unlock()
+			s.account.Unqueue(packet)
+			queue[i] = budget.Frame{} // it is not kept until the last one is written
 		}
 	}
+}
+
+// write writes one packet. A large one goes out in pieces (RFC 6455 section
+// 5.4), as its data belongs to others too and is not copied.
+func write(ws *websocket.Conn, f budget.Frame) error {
+	if len(f.Data) == 0 {
+		return ws.WriteMessage(websocket.TextMessage, f.Head)
+	}
+	w, err := ws.NextWriter(websocket.TextMessage)
+	if err != nil {
+		return err
+	}
+	for _, part := range [][]byte{f.Head, f.Data, f.Tail} {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 // goodbye sends the close frame and gives the client a moment to answer it;
