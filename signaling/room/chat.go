@@ -15,7 +15,18 @@ const (
 	lineBurst = 100
 	maxSaid   = 256 // ids of lines remembered of a member
 
-	maxHistoryBytes = 1 << 20
+	// The bytes of lines that reach everybody, a second and at once, of a
+	// member and of all in a room: two of the longest lines, and half a megabit
+	// a second, which a slow line carries beside its media. Lines from
+	// largeLine on have to leave half of what the room may take to short ones,
+	// and a host is heard even if others have used it up.
+	lineByteRate, lineByteBurst = 8 << 10, 160 << 10
+	roomByteRate, roomByteBurst = 64 << 10, 512 << 10
+	largeLine                   = 2 << 10
+	lineOverhead                = 64
+
+	// maxHistoryBytes bounds what one join makes the server send.
+	maxHistoryBytes = 64 << 10
 	warnPause       = time.Second // between two refusals told to an old client
 )
 
@@ -60,7 +71,7 @@ func (r *Room) line(now time.Time, m *member, s *protocol.Say) error {
 	if slices.Contains(m.said, s.ID) {
 		return nil
 	}
-	if !m.lines.take(now, lineRate, lineBurst) {
+	if !r.mayReachAll(now, m, len(s.Text)+lineOverhead) || !m.lines.take(now, lineRate, lineBurst) {
 		return protocol.NewError(protocol.ErrRate)
 	}
 	if len(m.said) == maxSaid {
@@ -81,8 +92,29 @@ func (r *Room) line(now time.Time, m *member, s *protocol.Say) error {
 	return nil
 }
 
-// record keeps a line for newcomers.
+// mayReachAll counts a line of so many bytes against what its member, and all
+// members together, may send to everybody.
+func (r *Room) mayReachAll(now time.Time, m *member, size int) bool {
+	all := float64(roomByteBurst)
+	if size >= largeLine {
+		all /= 2
+	}
+	n := float64(size)
+	fits := m.lineBytes.left(now, lineByteRate, lineByteBurst) >= n &&
+		(m.role == protocol.RoleHost || r.lineBytes.left(now, roomByteRate, all) >= n)
+	if fits {
+		m.lineBytes.used += n
+		r.lineBytes.used += n
+	}
+	return fits
+}
+
+// record keeps a line for newcomers. One that would leave no place for others
+// is not kept.
 func (r *Room) record(l *protocol.ChatLine) {
+	if len(l.Text) > maxHistoryBytes/4 {
+		return
+	}
 	r.history = append(r.history, l)
 	r.historyBytes += len(l.Text)
 	for len(r.history) > protocol.MaxHistory || r.historyBytes > maxHistoryBytes {

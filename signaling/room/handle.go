@@ -49,6 +49,9 @@ func (r *Room) handle(now time.Time, m *member, msg protocol.Message) error {
 		r.state(now, m, msg)
 		return nil
 	case protocol.Signal:
+		if !r.mayRelay(now, m, msg) {
+			return protocol.NewError(protocol.ErrRate)
+		}
 		err := r.plane.Signal(m.id, msg)
 		m.signaled = m.signaled || err == nil
 		return err

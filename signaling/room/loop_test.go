@@ -229,8 +229,15 @@ func TestOverflowStartsAfresh(t *testing.T) {
 		sb, _ := h.Enter(b, entry(b, "bob", "r"))
 		sb.Gone()
 		big := protocol.Description{Type: "offer", SDP: strings.Repeat("x", protocol.MaxSDP)}
+		senders := []*room.Seat{sa}
+		for i := range 5 { // one may send 2 MiB at once
+			box := newBox(fmt.Sprint("D", i))
+			seat, _ := h.Enter(box, entry(box, fmt.Sprint("dora", i), "r"))
+			senders = append(senders, seat)
+			defer seat.Gone()
+		}
 		for i := range 40 {
-			_ = sa.Handle(&protocol.Offer{Connector: protocol.ConnectorID(fmt.Sprint(i)), Member: "B", StreamType: "display", Offer: big})
+			_ = senders[i%len(senders)].Handle(&protocol.Offer{Connector: protocol.ConnectorID(fmt.Sprint(i)), Member: "B", StreamType: "display", Offer: big})
 		}
 		if is, _ := h.HasName(t.Context(), "r", "bob"); !is {
 			t.Error("a member that missed 10 MB has lost its place")

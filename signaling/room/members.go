@@ -50,8 +50,12 @@ type member struct {
 	marked, known [waves]bool
 	lockTold      bool // what it was last told of the lock
 
-	said   []string // ids of its last lines of chat, oldest first
-	lines  bucket
+	said  []string // ids of its last lines of chat, oldest first
+	lines bucket
+
+	lineBytes         bucket // of its lines
+	relayed, received bucket // bytes of its signals to other members, and of theirs to it
+
 	acts   bucket
 	warned time.Time // when it was last told that a line was refused
 }

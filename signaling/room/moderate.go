@@ -23,13 +23,18 @@ type bucket struct {
 }
 
 func (b *bucket) take(now time.Time, rate, burst float64) bool {
-	if b.used = max(0, b.used-now.Sub(b.at).Seconds()*rate); b.used+1 > burst {
-		b.at = now
+	if b.left(now, rate, burst) < 1 {
 		return false
 	}
 	b.used++
-	b.at = now
 	return true
+}
+
+// left is how much may be used now.
+func (b *bucket) left(now time.Time, rate, burst float64) float64 {
+	b.used = max(0, b.used-now.Sub(b.at).Seconds()*rate)
+	b.at = now
+	return burst - b.used
 }
 
 // capable takes what only capable clients say (PROTOCOL.md section 5).

@@ -88,6 +88,7 @@ type Room struct {
 
 	history      []*protocol.ChatLine // oldest first
 	historyBytes int
+	lineBytes    bucket // of all lines
 }
 
 // probe is a reconnect that waits for an old socket to prove itself alive.

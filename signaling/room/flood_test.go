@@ -1,0 +1,90 @@
+package room_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"lectern/signaling/protocol"
+	"lectern/signaling/room"
+)
+
+// TestChatFloodIsBoundedInBytes holds that what one listener makes the server
+// send to everybody, in the longest lines there may be, is little enough for a
+// slow line; that others are still heard; and that a newcomer's history is small
+// and still has what they said.
+func TestChatFloodIsBoundedInBytes(t *testing.T) {
+	r, _, now := lecture(t, room.Policy{Mode: room.ModeSFU})
+	say := func(from, id, text string) error {
+		return r.Handle(now, room.SocketID(from), &protocol.Say{ID: id, Text: text})
+	}
+	if err := say("presenter", "first", "hello"); err != nil {
+		t.Fatal(err)
+	}
+	longest := strings.Repeat("\U0001F600", protocol.MaxText)
+	sent, seconds := 0, 60
+	for i := range 10 * seconds {
+		if say("audience", fmt.Sprint(i), longest) == nil {
+			sent += len(longest)
+		}
+		now = now.Add(time.Second / 10)
+	}
+	if most := 160<<10 + seconds*8<<10; sent == 0 || sent > most {
+		t.Errorf("of a flood %d bytes reach everybody in %d s, want some and at most %d", sent, seconds, most)
+	}
+	for _, from := range []string{"host", "presenter"} {
+		if err := say(from, "after", "I am heard"); err != nil {
+			t.Errorf("%s is refused: %v", from, err)
+		}
+	}
+	r.Drain()
+	i := protocol.Identity{User: "new-0123456789abcdef", Name: "new", Room: "r", Capabilities: []string{protocol.CapabilityRoster}}
+	r.Enter(now, room.Entry{Socket: "new", Msg: &protocol.Join{Identity: i}})
+	bytes, first := 0, false
+	for _, o := range r.Drain() {
+		if h, ok := o.Msg.(*protocol.History); ok {
+			data, err := protocol.Encode(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bytes += len(data)
+			first = first || strings.Contains(string(data), `"text":"hello"`)
+		}
+	}
+	if bytes > 96<<10 || !first {
+		t.Errorf("a newcomer is sent %d bytes of history, which has what was said before the flood: %v", bytes, first)
+	}
+}
+
+// TestSignalFloodIsRefusedToItsSender holds that in P2P mode the largest offers
+// are refused to the member that floods another one with them, before that
+// one's socket would be full.
+func TestSignalFloodIsRefusedToItsSender(t *testing.T) {
+	r, plane, now := lecture(t, room.Policy{Mode: room.ModeSFU})
+	plane.mode = protocol.ModeP2P
+	offer := func(from string) error {
+		return r.Handle(now, room.SocketID(from), &protocol.Offer{
+			Connector: "c", Member: "host", StreamType: protocol.StreamUser,
+			Offer: protocol.Description{Type: "offer", SDP: strings.Repeat("x", 250<<10)},
+		})
+	}
+	taken := 0
+	for _, from := range []string{"presenter", "old", "audience"} {
+		for range 50 {
+			err := offer(from)
+			if err == nil {
+				taken++
+			} else if got := word(t, err); got != protocol.ErrRate {
+				t.Fatalf("an offer of %s is refused with %s", from, got)
+			}
+		}
+	}
+	if bytes := taken * 250 << 10; taken < 4 || bytes > 3<<20 {
+		t.Errorf("%d bytes of offers reach one member at once, want at most 3 MiB", bytes)
+	}
+	now = now.Add(time.Minute)
+	if err := offer("presenter"); err != nil {
+		t.Errorf("after a minute an offer is refused: %v", err)
+	}
+}
