@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"lectern/signaling/protocol"
@@ -28,6 +30,11 @@ type refusal struct {
 
 // checkUsername says whether a user name is taken in a room.
 func (s *service) checkUsername(w http.ResponseWriter, r *http.Request) {
+	if !s.names.Take(r.RemoteAddr) {
+		writeJSON(w, http.StatusTooManyRequests, refusal{
+			Message: protocol.NewError(protocol.ErrRate).Message(r.Header.Get("Accept-Language")).Message})
+		return
+	}
 	name, refused := parameter(r, "username", protocol.Name)
 	room, refusedRoom := parameter(r, "roomname", protocol.RoomName)
 	if refused == nil {
@@ -65,8 +72,30 @@ func parameter(r *http.Request, key string, normal func(string) (string, error))
 	return name, nil
 }
 
-func (s *service) iceServers(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{"iceServers": s.ICEServers})
+// iceServers gives a member all of them, and others those without credentials:
+// a TURN server would carry whatever those who have them send.
+func (s *service) iceServers(w http.ResponseWriter, r *http.Request) {
+	list := s.ICEServers
+	if !s.isMember(r) {
+		list = slices.DeleteFunc(slices.Clone(list), func(i protocol.ICEServer) bool { return i.Credential != "" })
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"iceServers": list})
+}
+
+// isMember reports whether a request proves that it is a member's: by the names
+// it joined with, in the query, and as a bearer token its secret, which is its
+// resume token or, of an old client, its id.
+func (s *service) isMember(r *http.Request) bool {
+	scheme, proof, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	name, noName := parameter(r, "username", protocol.Name)
+	room, noRoom := parameter(r, "roomname", protocol.RoomName)
+	if s.Rooms == nil || !strings.EqualFold(scheme, "Bearer") || noName != nil || noRoom != nil || !s.names.Take(r.RemoteAddr) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
+	defer cancel()
+	is, err := s.Rooms.IsMember(ctx, room, name, strings.TrimSpace(proof))
+	return is && err == nil
 }
 
 func (s *service) version(w http.ResponseWriter, _ *http.Request) {

@@ -18,6 +18,7 @@ import (
 
 	"lectern/api/admin"
 	"lectern/signaling/conn"
+	"lectern/signaling/door"
 	"lectern/signaling/protocol"
 )
 
@@ -26,6 +27,8 @@ type Rooms interface {
 	// HasName reports whether a member of the room has the user name. Both are
 	// normalised (protocol.Name).
 	HasName(ctx context.Context, room, name string) (bool, error)
+	// IsMember reports whether a member has the name, and proof is its secret.
+	IsMember(ctx context.Context, room, name, proof string) (bool, error)
 }
 
 // Options say what is served. The zero value serves health and version only.
@@ -37,21 +40,31 @@ type Options struct {
 	ICEServers []protocol.ICEServer // what clients are to use beside host candidates
 	Origins    conn.Origins         // whose pages may call /checkUsername and what of /api needs no token
 	Admin      admin.Options        // who may run rooms at /api/rooms
-	Version    string
-	Ready      func() error // why the server is not ready, nil when it is; nil: always ready
-	Logger     *slog.Logger // nil: nothing is logged
+	// Strict: the server is reached by HTTPS for good, and browsers are told so.
+	Strict  bool
+	Version string
+	Ready   func() error // why the server is not ready, nil when it is; nil: always ready
+	Logger  *slog.Logger // nil: nothing is logged
 }
 
 // service is what the handlers share. It is set at construction.
 type service struct {
 	Options
-	log *slog.Logger
+	log   *slog.Logger
+	names *door.Limit // how often an address may ask who is in a room
 }
+
+// The questions after names that may come from one address at once, and a
+// second: a school of a thousand joins from one.
+const (
+	nameBurst = 3000
+	nameRate  = 50
+)
 
 // New makes the handler of the whole server; it may be used concurrently. It
 // reads Static once, here, and fails if that cannot be read.
 func New(o Options) (http.Handler, error) {
-	s := &service{Options: o, log: o.Logger}
+	s := &service{Options: o, log: o.Logger, names: door.NewLimit(nameRate, nameBurst)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -65,7 +78,7 @@ func New(o Options) (http.Handler, error) {
 	}
 
 	r := chi.NewRouter()
-	r.Use(requestID, accessLog(s.log), limitTimes, recoverPanics(s.log), noSniff, middleware.GetHead)
+	r.Use(requestID, accessLog(s.log), limitTimes, recoverPanics(s.log), s.everyAnswer, middleware.GetHead)
 	if s.SocketIO != nil {
 		r.Handle("/socket.io", s.SocketIO)
 		r.Handle("/socket.io/*", s.SocketIO)

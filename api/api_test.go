@@ -23,6 +23,11 @@ type rooms struct {
 	err        error
 }
 
+// IsMember takes one secret.
+func (r rooms) IsMember(_ context.Context, _, name, proof string) (bool, error) {
+	return name == "ann" && proof == "secret-of-ann", nil
+}
+
 func (r rooms) HasName(_ context.Context, room, name string) (bool, error) {
 	return room == r.room && name == r.name, r.err
 }
@@ -239,10 +244,9 @@ func TestInformation(t *testing.T) {
 		ICEServers: []protocol.ICEServer{{URLs: []string{"turn:t:1"}, Username: "u", Credential: "c"}},
 	})
 	for path, want := range map[string]string{
-		"/healthz":         "ok\n",
-		"/readyz":          "ready\n",
-		"/version":         `"version":"v1"`,
-		"/api/ice-servers": `{"iceServers":[{"urls":["turn:t:1"],"username":"u","credential":"c"}]}`,
+		"/healthz": "ok\n",
+		"/readyz":  "ready\n",
+		"/version": `"version":"v1"`,
 	} {
 		if res, body := do(t, "GET", srv.URL+path); res.StatusCode != 200 || !strings.Contains(body, want) {
 			t.Errorf("GET %s: got %d %s", path, res.StatusCode, body)
@@ -254,6 +258,65 @@ func TestInformation(t *testing.T) {
 	}
 	if _, body := do(t, "GET", start(t, Options{}).URL+"/api/ice-servers"); strings.TrimSpace(body) != `{"iceServers":[]}` {
 		t.Errorf("no ICE servers is an empty list, got %s", body)
+	}
+}
+
+// TestCredentialsAreForMembers holds that only a member is given TURN servers.
+func TestCredentialsAreForMembers(t *testing.T) {
+	srv := start(t, Options{Rooms: rooms{}, ICEServers: []protocol.ICEServer{
+		{URLs: []string{"stun:s:1"}}, {URLs: []string{"turn:t:1"}, Username: "u", Credential: "c"},
+	}})
+	const ann = "?username=ann&roomname=r"
+	for _, c := range []struct {
+		query, proof string
+		all          bool
+	}{
+		{"", "", false}, {ann, "", false}, {ann, "Bearer other", false},
+		{"?username=bob&roomname=r", "Bearer secret-of-ann", false}, {ann, "Bearer secret-of-ann", true},
+	} {
+		_, body := do(t, "GET", srv.URL+"/api/ice-servers"+c.query, "Authorization", c.proof)
+		if !strings.Contains(body, "stun:s:1") || strings.Contains(body, "turn:") != c.all {
+			t.Errorf("with %q and %q the answer is %s, want credentials: %v", c.query, c.proof, body, c.all)
+		}
+	}
+}
+
+// TestQuestionsAfterNamesAreLimited holds that a script cannot try all names.
+func TestQuestionsAfterNamesAreLimited(t *testing.T) {
+	h, err := New(Options{Rooms: rooms{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := 0
+	for range 2 * nameBurst {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/checkUsername?username=a&roomname=b", nil))
+		if w.Code == http.StatusOK {
+			answered++
+		} else if w.Code != http.StatusTooManyRequests {
+			t.Fatalf("got %d", w.Code)
+		}
+	}
+	if answered < nameBurst || answered == 2*nameBurst {
+		t.Errorf("%d of %d questions of one address are answered", answered, 2*nameBurst)
+	}
+}
+
+// TestStrictTransport holds that browsers are told to use HTTPS where it is
+// there for good, and over HTTPS only (RFC 6797 section 7.2).
+func TestStrictTransport(t *testing.T) {
+	for _, strict := range []bool{true, false} {
+		for _, url := range []string{"https://x/healthz", "http://x/healthz"} {
+			h, err := New(Options{Strict: strict})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("GET", url, nil))
+			if got := w.Header().Get("Strict-Transport-Security"); (got != "") != (strict && strings.HasPrefix(url, "https")) {
+				t.Errorf("%s with strict %v: got %q", url, strict, got)
+			}
+		}
 	}
 }
 

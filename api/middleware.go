@@ -168,10 +168,18 @@ func limitTimes(next http.Handler) http.Handler {
 	})
 }
 
-// noSniff is for every answer; securityHeaders has the rest, for pages.
-func noSniff(next http.Handler) http.Handler {
+// strictTransport has browsers use HTTPS for thirty days (RFC 6797), for this
+// host only: others under its name may not have it.
+const strictTransport = "max-age=2592000"
+
+// everyAnswer sets the headers of every answer; securityHeaders has the rest,
+// for pages.
+func (s *service) everyAnswer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if s.Strict && r.TLS != nil {
+			w.Header().Set("Strict-Transport-Security", strictTransport)
+		}
 		next.ServeHTTP(w, r)
 	})
 }

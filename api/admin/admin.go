@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"lectern/signaling/door"
 	"lectern/signaling/protocol"
 	"lectern/signaling/room"
 )
@@ -55,11 +56,20 @@ type service struct {
 	media bool
 	log   *slog.Logger
 	token [sha256.Size]byte // of the token: all of one length compare in one time
+	// guesses are the wrong tokens of an address. One that has guessed too often
+	// is refused whatever it sends, or it would learn which guess was right.
+	guesses *door.Limit
 }
 
 // askTimeout is how long a room may take to answer; it is at most busy, never
 // waiting for anybody.
 const askTimeout = 2 * time.Second
+
+// The wrong tokens that may come from one address: at once, and a second.
+const (
+	guessBurst = 20
+	guessRate  = 0.2
+)
 
 // New makes the handler of everything under /api/rooms, to be mounted there. It
 // may be used concurrently.
@@ -71,7 +81,8 @@ func New(o Options) http.Handler {
 }
 
 func newRouter(o Options) chi.Router {
-	s := &service{hub: o.Hub, media: o.Media, log: o.Logger, token: sha256.Sum256([]byte(o.Token))}
+	s := &service{hub: o.Hub, media: o.Media, log: o.Logger, token: sha256.Sum256([]byte(o.Token)),
+		guesses: door.NewLimit(guessRate, guessBurst)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -100,12 +111,18 @@ func (s *service) authorize(next http.Handler) http.Handler {
 		challenge := `Bearer realm="lectern"`
 		given := r.Header.Get("Authorization")
 		scheme, token, _ := strings.Cut(given, " ")
+		if !s.guesses.Left(r.RemoteAddr) {
+			w.Header().Set("Retry-After", "5") // seconds
+			answerError(w, r, http.StatusTooManyRequests, protocol.NewError(protocol.ErrRate))
+			return
+		}
 		if strings.EqualFold(scheme, "Bearer") {
 			sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
 			if subtle.ConstantTimeCompare(sum[:], s.token[:]) == 1 {
 				next.ServeHTTP(w, r)
 				return
 			}
+			s.guesses.Take(r.RemoteAddr)
 			challenge += `, error="invalid_token"` // section 3.1
 		}
 		s.log.WarnContext(r.Context(), "a request to run rooms was refused", "id", w.Header().Get("X-Request-Id"),

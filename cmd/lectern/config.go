@@ -305,7 +305,7 @@ func (c Config) stateDir() (string, error) {
 	}
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("no folder to keep the certificate in; name one with --state-dir: %w", err)
+		return "", fmt.Errorf("no folder to keep anything in; name one with --state-dir: %w", err)
 	}
 	return filepath.Join(dir, "lectern"), nil
 }

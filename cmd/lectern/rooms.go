@@ -69,7 +69,7 @@ const settle = 10 * time.Second
 
 // roomSettings are those of all rooms.
 func (s *server) roomSettings() (room.Settings, error) {
-	key, err := tokenKey(s.cfg.AdminToken)
+	key, err := s.tokenKey()
 	if err != nil {
 		return room.Settings{}, err
 	}
@@ -91,14 +91,30 @@ func (s *server) roomSettings() (room.Settings, error) {
 	}, nil
 }
 
-// tokenKey makes the key of role tokens of the administrator's token (HKDF, RFC
-// 5869), so that they are good after a restart, and void once that token is
-// another one. It is nil without one.
-func tokenKey(admin secret) ([]byte, error) {
-	if admin == "" {
+// tokenKey is the key of role tokens, nil without an administrator's token. It
+// is made of a random one in the state folder, so that tokens are good after a
+// restart, and of the administrator's token, so that they are void once that is
+// another one. Without a folder they are good until the server stops.
+func (s *server) tokenKey() ([]byte, error) {
+	if s.cfg.AdminToken == "" {
 		return nil, nil // no key: there are no tokens
 	}
-	return hkdf.Key(sha256.New, []byte(admin), nil, "lectern role tokens", sha256.Size)
+	dir, err := s.cfg.stateDir()
+	var random []byte
+	if err == nil {
+		random, err = keptKey(dir)
+	}
+	if err != nil {
+		s.log.Warn("the key of role tokens cannot be kept, so they are void when the server stops", "error", err)
+		random = newKey()
+	}
+	return mixKey(random, s.cfg.AdminToken)
+}
+
+// mixKey makes one key of two secrets (HKDF, RFC 5869). A guess of the
+// administrator's token cannot be tried on a role token without the random one.
+func mixKey(random []byte, admin secret) ([]byte, error) {
+	return hkdf.Key(sha256.New, random, []byte(admin), "lectern role tokens", sha256.Size)
 }
 
 // newPlane makes what carries the media of one room. p is complete.

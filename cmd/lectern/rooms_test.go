@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -68,15 +71,53 @@ func TestModesOfRooms(t *testing.T) {
 	}
 }
 
+// TestTokensOutliveARestart holds that the key of role tokens is the same after
+// a restart, another one with another administrator's token, and cannot be had
+// from that token alone.
 func TestTokensOutliveARestart(t *testing.T) {
-	a, err := tokenKey("0123456789abcdef")
-	if err != nil {
+	dir := t.TempDir()
+	key := func(dir, admin string) []byte {
+		s := &server{cfg: Config{AdminToken: secret(admin), StateDir: dir}, log: slog.New(slog.DiscardHandler)}
+		k, err := s.tokenKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	a, again := key(dir, "0123456789abcdef"), key(dir, "0123456789abcdef")
+	if !bytes.Equal(a, again) || len(a) != 32 {
+		t.Errorf("after a restart the key is %x, before it was %x", again, a)
+	}
+	if bytes.Equal(a, key(dir, "0123456789abcdeg")) || bytes.Equal(a, key(t.TempDir(), "0123456789abcdef")) {
+		t.Error("another token, or another server, has the same key")
+	}
+	if key(dir, "") != nil {
+		t.Error("there is a key without an administrator's token")
+	}
+	file := filepath.Join(dir, keyFile)
+	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	b, _ := tokenKey("0123456789abcdef")
-	c, _ := tokenKey("0123456789abcdeg")
-	none, _ := tokenKey("")
-	if !bytes.Equal(a, b) || bytes.Equal(a, c) || len(a) != 32 || none != nil || bytes.Contains(a, []byte("0123")) {
-		t.Errorf("got %x, %x, %x and %x", a, b, c, none)
+	key(dir, "0123456789abcdef")
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file of the key is %v (%v), want that only its owner may read it", info.Mode(), err)
+	}
+}
+
+// TestServersThatStartAtOnceAgreeOnAKey holds that the key is made once.
+func TestServersThatStartAtOnceAgreeOnAKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	keys := make(chan string, 16)
+	for range cap(keys) {
+		go func() {
+			key, err := keptKey(dir)
+			keys <- fmt.Sprintf("%x %v", key, err)
+		}()
+	}
+	first := <-keys
+	for range cap(keys) - 1 {
+		if other := <-keys; other != first {
+			t.Errorf("one server has %s, another %s", first, other)
+		}
 	}
 }

@@ -133,9 +133,12 @@ func newServer(cfg Config, log *slog.Logger) (*server, error) {
 		ICEServers: cfg.iceServers(),
 		Origins:    origins,
 		Admin:      admin.Options{Hub: s.hub, Token: string(cfg.AdminToken), Media: s.sfu != nil, Logger: log},
-		Version:    buildVersion(),
-		Ready:      s.ready,
-		Logger:     log,
+		// Not with a certificate of the server's own: where its warning is
+		// clicked away, a browser that insists on HTTPS lets nobody do that.
+		Strict:  cfg.TLS == "files",
+		Version: buildVersion(),
+		Ready:   s.ready,
+		Logger:  log,
 	})
 	if err != nil {
 		s.closeHub()

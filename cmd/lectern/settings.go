@@ -105,7 +105,7 @@ func settings() []setting {
 			func(c *Config) *string { return &c.TLSCert }),
 		text("tls-key", "FILE", "Private key of tls-cert in PEM. Read again when it changes.",
 			func(c *Config) *string { return &c.TLSKey }),
-		text("state-dir", "FOLDER", "Where the certificate of tls=self is kept. Default: lectern in the user's configuration folder.",
+		text("state-dir", "FOLDER", "Where the certificate of tls=self and the key of role tokens are kept. Default: lectern in the user's configuration folder.",
 			func(c *Config) *string { return &c.StateDir }),
 		text("log-level", "debug|info|warn|error", "The least level that is logged, to standard error.",
 			func(c *Config) *string { return &c.LogLevel }),

@@ -187,6 +187,24 @@ func (h *Hub) HasName(ctx context.Context, room, name string) (bool, error) {
 	return is, nil
 }
 
+// IsMember reports whether a member of the room has the user name and proof is
+// its secret: the resume token of a capable client, the user id of another one,
+// if that is long enough to prove anything.
+func (h *Hub) IsMember(ctx context.Context, room, name, proof string) (bool, error) {
+	h.mu.Lock()
+	l := h.loops[room]
+	h.mu.Unlock()
+	if l == nil || proof == "" {
+		return false, nil
+	}
+	var is bool
+	err := l.ask(ctx, func(time.Time) { is = l.room.proves(name, proof) })
+	if errors.Is(err, ErrClosed) {
+		return false, nil
+	}
+	return is && err == nil, err
+}
+
 // RoomCount gives the number of rooms with members.
 func (h *Hub) RoomCount() int {
 	h.mu.Lock()

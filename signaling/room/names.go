@@ -1,6 +1,7 @@
 package room
 
 import (
+	"crypto/subtle"
 	"errors"
 	"fmt"
 
@@ -11,6 +12,22 @@ import (
 // member is called so, or has a name that looks like it (protocol.Looks). The
 // name must be normalised (protocol.Name).
 func (r *Room) HasName(name string) bool { return r.taken(name, nil) }
+
+// proves reports whether a member has that user name and proof is its secret.
+func (r *Room) proves(name, proof string) bool {
+	m := r.byName[name]
+	if m == nil {
+		return false
+	}
+	secret := m.token
+	if !m.capable {
+		if !m.user.Proves() {
+			return false
+		}
+		secret = string(m.user)
+	}
+	return secret != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(proof)) == 1
+}
 
 // taken is HasName for a client that is a member already, or nil.
 func (r *Room) taken(name string, mine *member) bool {
