@@ -121,7 +121,7 @@ func (f files) header(data json.RawMessage, limit int64) (*sending, protocol.Err
 		return nil, ""
 	}
 	switch {
-	case limit > 0 && (h.Info.Pieces-1)*maxPiece >= limit:
+	case limit > 0 && h.Info.Pieces-1 >= (limit+maxPiece-1)/maxPiece: // a product may overflow
 		return nil, protocol.ErrTooLarge
 	case len(f) >= maxFiles:
 		return nil, protocol.ErrRate

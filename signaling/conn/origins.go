@@ -55,14 +55,16 @@ func (o Origins) Allow(r *http.Request) (allowOrigin string, ok bool) {
 	}
 	low := strings.ToLower(origin)
 	u, err := url.Parse(low)
-	if err != nil {
+	// Browsers send no more than scheme and host (RFC 6454 section 6.1), and
+	// extensions and files have schemes of their own.
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Scheme+"://"+u.Host != low {
 		return "", false
 	}
-	if u.Host != "" && u.Host == strings.ToLower(r.Host) || slices.Contains(o.exact, low) {
+	if u.Host == strings.ToLower(r.Host) || slices.Contains(o.exact, low) {
 		return origin, true
 	}
 	for _, w := range o.suffixes {
-		if u.Scheme == w.scheme && strings.HasSuffix(u.Host, w.suffix) {
+		if u.Scheme == w.scheme && strings.HasSuffix(u.Host, w.suffix) && u.Host != w.suffix {
 			return origin, true
 		}
 	}

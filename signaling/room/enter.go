@@ -84,8 +84,8 @@ func (r *Room) join(now time.Time, e Entry, i *protocol.Identity, p proof) *Verd
 	r.dropSeat(p)
 	v := r.add(now, e, i, g)
 	v.Stray = e.Held
-	if was != nil && was.claim != 0 && g.claim == 0 {
-		r.seatHost(now) // it is the host that was waited for, and only listens now
+	if was != nil && was.claim != 0 {
+		r.seatHost(now) // it was host or waited for, and may only listen now, or be a client that cannot act
 	}
 	return v
 }
