@@ -33,25 +33,6 @@ const (
 	maxSections = 48
 )
 
-// way is how a message of negotiation travels.
-type way uint8
-
-const (
-	nowhere   way = iota
-	preparing     // nothing is sent yet: the link makes new credentials for it
-	overSocket
-	overChannel
-)
-
-// path is how the connection's addresses are doing.
-type path uint8
-
-const (
-	sound    path = iota
-	stale         // the next offer is to restart ICE
-	renewing      // the offer that is under way restarts ICE
-)
-
 // connector is one connection with one client. The room's goroutine owns it,
 // but for what says otherwise.
 type connector struct {

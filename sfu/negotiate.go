@@ -14,6 +14,25 @@ import (
 	"lectern/signaling/protocol"
 )
 
+// way is how a message of negotiation travels.
+type way uint8
+
+const (
+	nowhere   way = iota
+	preparing     // nothing is sent yet: the link makes new credentials for it
+	overSocket
+	overChannel
+)
+
+// path is how the connection's addresses are doing.
+type path uint8
+
+const (
+	sound    path = iota
+	stale         // the next offer is to restart ICE
+	renewing      // the offer that is under way restarts ICE
+)
+
 // layOut makes the sections of a connector that the server offers, in the
 // order of the existing clients' own offers.
 func (c *connector) layOut() {
