@@ -11,9 +11,9 @@
 //                    share-pill, share-stop
 //   controls         bar, mic, camera, share, chat-toggle, unread, hand (a host's opens the list of hands), hands-count,
 //                    more, leave, invite-button, menu, menu-settings, menu-stats, menu-shortcuts, menu-fullscreen,
-//                    menu-invite, menu-layout, menu-lock, menu-step-down
+//                    menu-invite, menu-layout, menu-lock, menu-removed, menu-step-down
 //   host             member-menu, menu-mute, menu-stop-camera, menu-to-audience, menu-make-host, menu-remove, confirm,
-//                    confirm-yes, confirm-no, hand-queue, hand-list, hand-row, hand-stage, hand-lower, hands-close
+//                    confirm-yes, confirm-no, removed, removed-row, removed-admit, hand-queue, hand-list, hand-row, hand-stage, hand-lower, hands-close
 //   on stage         stage-dialog (ready-preview, ready-mic, ready-camera in it), stage-go, stage-off, stage-back
 //   alone            invite, invite-link, invite-copy, invite-qr
 //   chat             chat, chat-close, messages, message (data-self, data-kind), message-text, message-name, message-file,

@@ -32,7 +32,7 @@ test('roles, hands, the lock and being muted', async (t) => {
   server.hear('role', { role: 'audience', by: 'S_ben' });
   server.hear('role', { role: 'host', by: 'S_ben' });
   server.hear('role', { role: 'king' });
-  assert.deepEqual(kinds(), ['audience Ben', 'stage Ben', 'host Ben']);
+  assert.deepEqual(kinds(), ['unhosted Ben', 'audience Ben', 'stage Ben', 'host Ben']);
   assert.deepEqual(server.of('state').at(-1), { audio: false, video: false, screen: false, hand: false, speaking: false }, 'on stage the whole state again');
   server.hear('error', { type: 'mode', message: 'why' });
   server.hear('error', { type: 'forbidden', event: 'remove', message: 'no' });

@@ -78,6 +78,21 @@ export class Chat {
   }
 
   /**
+   * What was said before the page was loaded again.
+   * @param {string} me member id of then
+   * @param {readonly ChatMessage[]} messages
+   */
+  restore(me, messages) {
+    for (const message of messages) {
+      const from = message.self ? me : message.from;
+      if (this.knows(from, message.id)) continue;
+      this.#keep(message);
+      this.#seen.add(`${from} ${message.id}`);
+    }
+    this.show();
+  }
+
+  /**
    * The room has another mode, or one is back in it: what has not got through is said again.
    * @param {boolean} [resumed] what is still under way goes on by itself
    */
@@ -201,7 +216,8 @@ export class Chat {
     const read = readChat({ ...data, type: 'text' });
     const from = String(data?.memberId);
     if (!read || read.file || this.knows(from, read.id)) return null;
-    return { id: read.id, from, name: read.username, self: false, at, kind: 'text', text: read.text };
+    const self = from === this.hooks.me(); // said before the page was loaded again
+    return { id: read.id, from: self ? 'self' : from, name: read.username, self, at, kind: 'text', text: read.text };
   }
 
   /**

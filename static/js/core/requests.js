@@ -35,6 +35,9 @@ export class Requests extends EventTarget {
   /** @param {string} id */
   removeMember(id) { return this.socket.request('remove', { memberId: id }); }
 
+  /** Lets one in again who was removed. @param {string} id */
+  admitMember(id) { return this.socket.request('admit', { memberId: id }); }
+
   /**
    * Its person may turn it on again.
    * @param {string} id

@@ -2,42 +2,34 @@
 // object; 'levels' (detail: Map of 0 to 1 by member id, one's own as 'self'; 10 a second); 'notice'; 'message'.
 
 import { Chat } from './chat.js';
+import { enter, knock, lastLines } from './enter.js';
 import { Mesh } from './mesh.js';
 import { Own, stop } from './own.js';
 import { MAX_FILE_BYTES, randomId, SERVER, SignalError } from './protocol.js';
 import { Requests } from './requests.js';
 import { Roster } from './roster.js';
 import { Socket } from './socket.js';
+import { nothing, toldOf } from './state.js';
 import { Watch } from './watch.js';
 
-/** @import {ConnectionStats, DeviceKind, Joined, Mode, Notice, Participant, Role, RoomState} from './types.js' */
+/** @import {ConnectionStats, DeviceKind, Joined, Mode, Notice, Role, RoomState} from './types.js' */
 /** @import {Devices} from './devices.js' */
 /** @import {Frame} from './protocol.js' */
+/** @import {Seat} from '../seat.js' */
+/** @import {Proven} from './enter.js' */
 
 const LEVELS_MS = 100;
 const MEASURE_MS = 2500;
 const COUNT_MS = 15_000; // a listener asks how many others there are
 const LEAVE_MS = 1000;
-const TELL = ['forbidden', 'too-large', 'rate', 'media', 'internal'];
-/** What was asked for with an ack is told where it was asked for. */
-const ASKED = ['reconnect', 'role', 'remove', 'mute', 'lock', 'mode', 'audience'];
-
-/** @type {Omit<Participant, 'id' | 'name'>} */
-const NOBODY = Object.freeze({
-  self: false, role: 'presenter', audio: null, video: null, hand: false, away: false, speaking: false,
-  camera: null, screen: null, connection: 'connecting', quality: 'good',
-});
 
 export class Room extends Requests {
-  /** @type {RoomState} */
-  state = {
-    phase: 'idle', ended: null, link: 'down', downSince: null, room: '', mode: 'p2p', role: 'presenter', maxMembers: 0,
-    stage: 0, audience: 0, locked: false, hands: [], handCount: 0, maxFileBytes: 0,
-    self: { ...NOBODY, id: 'self', name: '', self: true, connection: 'connected' }, members: [], messages: [], transfers: [], unread: 0,
-  };
+  state = nothing();
 
   #identity = { id: randomId(), username: '', roomname: '', capabilities: ['roster', 'downlink', 'resume'], token: /** @type {string | undefined} */ (undefined) };
   #token = '';
+  /** Who one was before. @type {Proven} */
+  #was = { id: '' };
   /** Our own member id. */
   #me = '';
   #maxFile = 0;
@@ -100,8 +92,9 @@ export class Room extends Requests {
   /**
    * Resolves in the room. Rejects with an error that has a `type`: a word of PROTOCOL.md section 6, or `unreachable`.
    * @param {{room: string, name: string, role?: Role, token?: string}} where the role is a wish
+   * @param {Proven} [as]
    */
-  async join({ room, name, role, token }) {
+  async join({ room, name, role, token }, as = { id: '' }) {
     Object.assign(this.#identity, { username: name, roomname: room, token });
     this.#set({ phase: 'joining', room, self: { ...this.state.self, name } });
     const { signal } = this.#leaving;
@@ -114,13 +107,19 @@ export class Room extends Requests {
       });
       socket.addEventListener('message', (event) => this.#handle(/** @type {CustomEvent<Frame>} */ (event).detail), { signal });
       this.#own.sync();
-      await socket.request('join', { ...this.#identity, role });
+      await enter(socket, this.#identity, role, this.#was = { ...as });
     } catch (error) {
       this.#close();
       this.#set({ phase: 'idle' });
       throw error;
     }
     this.#begin();
+  }
+
+  /** Who one is, for `join` after a reload. @returns {Omit<Seat, 'audio' | 'video' | 'live' | 'at'>} */
+  get seat() {
+    const { room, self: { name, hand }, messages } = this.state;
+    return { room, name, hand, id: this.#identity.id, token: this.#token, me: this.#me, messages: lastLines(messages) };
   }
 
   /** Says so to the others, and ends everything. */
@@ -139,11 +138,8 @@ export class Room extends Requests {
   /** @param {boolean} on */
   setVideo(on) { return this.devices.setVideo(on); }
 
-  /**
-   * @param {DeviceKind} kind
-   * @param {string} id
-   */
-  useDevice(kind, id) { return this.devices.use(kind, id); }
+  /** @param {[kind: DeviceKind, id: string]} device */
+  useDevice(...device) { return this.devices.use(...device); }
 
   /** Shares a screen that the person chooses. Rejects with a DeviceError. */
   share() { return this.#own.share(); }
@@ -186,7 +182,6 @@ export class Room extends Requests {
     }, { signal });
     this.devices.addEventListener('change', () => this.#own.sync(), { signal });
     this.#own.sync(); // it may have changed while the server was asked
-    globalThis.addEventListener?.('pagehide', () => this.#hidden(), { signal });
     const count = () => { if (this.#listens) void this.askAudience().catch(() => {}); };
     this.#timers = [setInterval(() => this.#listen(), LEVELS_MS), setInterval(() => void this.#measure(), MEASURE_MS), setInterval(count, COUNT_MS)];
   }
@@ -195,10 +190,10 @@ export class Room extends Requests {
   async #return() {
     try {
       const role = this.#listens ? 'audience' : undefined;
-      await this.socket.request('reconnect', { ...this.#identity, role, resumeToken: this.#token, seen: this.socket.seen });
+      await knock(this.socket, 'reconnect', { ...this.#identity, role, resumeToken: this.#token, seen: this.socket.seen });
     } catch (error) {
       const type = error instanceof SignalError ? error.type : '';
-      if (type === 'repeat' || type === 'room-full' || type === 'locked') this.#over(type);
+      if (type === 'repeat' || type === 'room-full' || type === 'locked' || type === 'removed') this.#over(type);
       else if (type === 'forbidden') this.#over('elsewhere');
       else if (type === 'invalid') this.#over('closed');
       // Else the connection is gone again, or the server is about to go: the socket comes back.
@@ -217,6 +212,7 @@ export class Room extends Requests {
       case 'mode': return this.#moved(data.mode === 'sfu' ? 'sfu' : 'p2p');
       case 'role': return this.#became(data.role, data.by);
       case 'hands': return this.#set({ hands: this.#roster.hands(data.hands), handCount: Number(data.count) || 0 });
+      case 'removed': return this.#set({ removed: this.#roster.removed(data.removed) });
       case 'audience': return this.#set({ audience: Number(data.count) || 0 });
       case 'lock': {
         const locked = data.locked === true;
@@ -256,7 +252,8 @@ export class Room extends Requests {
     this.socket.release();
     const again = this.state.phase === 'joined';
     this.#set({ phase: 'joined', link: 'up', downSince: null, room, mode, maxMembers, audience, stage, locked, maxFileBytes: this.#limit(mode) });
-    if (!resumed) this.#set({ hands: this.#roster.hands([]), handCount: 0 });
+    if (!resumed) this.#set({ hands: this.#roster.hands([]), handCount: 0, removed: [] });
+    this.#recall();
     if (again && role !== this.state.role) this.#became(role);
     else this.#is(role);
     this.#refresh(true);
@@ -265,9 +262,16 @@ export class Room extends Requests {
     this.renew(resumed);
   }
 
-  get #listens() {
-    return this.state.role === 'audience';
+  /** What one said, and the hand one raised, before the page was loaded again. */
+  #recall() {
+    const { seat } = this.#was;
+    this.#was = { id: '' };
+    if (!seat) return;
+    this.chat.restore(seat.me, seat.messages);
+    this.#set({ self: { ...this.state.self, hand: seat.hand } });
   }
+
+  get #listens() { return this.state.role === 'audience'; }
 
   /** @param {Role} role */
   #is(role) {
@@ -282,11 +286,13 @@ export class Room extends Requests {
   #became(role, by) {
     const { role: before, self } = this.state;
     if (!['host', 'presenter', 'audience'].includes(role)) return;
-    this.#set({ self: { ...self, hand: false }, ...(role === 'host' ? {} : { hands: this.#roster.hands([]), handCount: 0 }) });
+    this.#set({ self: { ...self, hand: false }, ...(role === 'host' ? {} : { hands: this.#roster.hands([]), handCount: 0, removed: [] }) });
     this.#is(role);
     this.#own.sync(true); // of a listener the server took in nothing but its hand
     if (role === before) return;
     const name = this.#roster.name(by ?? '');
+    // Whom one has made host oneself one knows.
+    if (before === 'host' && role === 'presenter' && by !== this.#me) this.#notice({ kind: 'unhosted', by: name ?? this.#roster.host() });
     if (before === 'audience') this.#notice({ kind: 'stage', by: name });
     if (role !== 'presenter') this.#notice({ kind: role, by: name });
   }
@@ -302,16 +308,13 @@ export class Room extends Requests {
   }
 
   /** @param {any} data of an error */
-  #refused({ type, event, message }) {
-    if (this.state.phase !== 'joined') return;
-    if (type === 'mode' && !event) this.#notice({ kind: 'error', type, message: String(message) });
-    else if (TELL.includes(type) && !ASKED.includes(event)) this.#notice({ kind: 'error', type });
+  #refused(data) {
+    const notice = this.state.phase === 'joined' && toldOf(data);
+    if (notice) this.#notice(notice);
   }
 
   /** @param {Mode} mode */
-  #limit(mode) {
-    return mode === 'sfu' ? this.#maxFile : MAX_FILE_BYTES;
-  }
+  #limit(mode) { return mode === 'sfu' ? this.#maxFile : MAX_FILE_BYTES; }
 
   /** @param {string} id */
   #memberGone(id) {
@@ -343,17 +346,15 @@ export class Room extends Requests {
     this.#refresh();
   }
 
-  /** The page goes, perhaps for good: what can still be said is said. */
-  #hidden() {
-    void this.socket.request('leave', this.mesh.list()).catch(() => {});
+  /** The page goes, and may be back at once: the server keeps one's place for a moment. */
+  part() {
+    if (this.state.phase !== 'joined') return;
+    void this.socket.request('away', {}).catch(() => {});
     this.#over('left');
   }
 
   /** @param {NonNullable<RoomState['ended']>} why */
-  #over(why) {
-    this.#stop(why);
-    this.#close();
-  }
+  #over(why) { this.#stop(why); this.#close(); }
 
   /** @param {NonNullable<RoomState['ended']>} why */
   #stop(why) {
@@ -385,9 +386,7 @@ export class Room extends Requests {
   }
 
   /** @param {Notice} notice */
-  #notice(notice) {
-    this.#emit('notice', notice);
-  }
+  #notice(notice) { this.#emit('notice', notice); }
 
   /**
    * @param {string} type

@@ -42,6 +42,11 @@ export class Roster {
     return this.#entries.get(id)?.username;
   }
 
+  /** Name of the host, if that is somebody else. */
+  host() {
+    return [...this.#entries.values()].find(({ role }) => role === 'host')?.username;
+  }
+
   /** Whether a member's client is one of ours. @param {string} id */
   capable(id) {
     return typeof this.#entries.get(id)?.audio === 'boolean';
@@ -74,6 +79,11 @@ export class Roster {
     // Of those on stage it was told already.
     for (const { id, name, role } of this.#hands) if (role === 'audience' && !before.has(id)) this.notice({ kind: 'hand', name });
     return this.#hands;
+  }
+
+  /** @param {any} list as a host is told */
+  removed(list) {
+    return (Array.isArray(list) ? list : []).map(({ memberId, username }) => ({ id: String(memberId), name: String(username) }));
   }
 
   /** @param {boolean} quiet */

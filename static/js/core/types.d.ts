@@ -53,6 +53,8 @@ export interface RoomState {
   readonly hands: readonly Hand[];
   /** May be more than are listed. */
   readonly handCount: number;
+  /** Who stays out until a host lets them in; only a host is told. */
+  readonly removed: readonly { readonly id: string; readonly name: string }[];
   /** Of one file; 0: no limit. */
   readonly maxFileBytes: number;
   readonly self: Participant;
@@ -103,9 +105,9 @@ export interface Transfer {
 }
 
 export interface Notice {
-  /** 'stage', 'audience', 'host': where one is oneself now. */
+  /** 'stage', 'audience', 'host': where one is oneself now; 'unhosted': who one was before. */
   readonly kind: 'joined' | 'left' | 'hand' | 'share-started' | 'share-stopped' | 'away' | 'back' | 'error'
-    | 'stage' | 'audience' | 'host' | 'muted' | 'mode' | 'locked' | 'unlocked';
+    | 'stage' | 'audience' | 'host' | 'unhosted' | 'muted' | 'mode' | 'locked' | 'unlocked';
   readonly name?: string;
   /** Name of who did it, where it is known. */
   readonly by?: string;

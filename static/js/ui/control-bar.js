@@ -1,5 +1,5 @@
 // The controls of a call. Shows the state and asks by one event, 'command', whose detail names what is wanted:
-// mic, camera, share, chat, hand (a host's: the list of hands), leave, invite, layout, lock, step-down, settings, stats,
+// mic, camera, share, chat, hand (a host's: the list of hands), leave, invite, layout, lock, removed, step-down, settings, stats,
 // shortcuts, fullscreen.
 
 import { keep, number, say, sayAttribute } from '../i18n.js';
@@ -12,7 +12,7 @@ import { menuItem, walk } from './menu.js';
 const canShare = () => typeof navigator.mediaDevices?.getDisplayMedia === 'function';
 
 /** Commands of the menu, with their symbols. */
-const MENU = [['invite', 'link'], ['layout', 'spotlight', 'menu.speaker'], ['fullscreen', 'expand'], ['lock', 'lock'], ['step-down', 'listen'], ['settings', 'settings'],
+const MENU = [['invite', 'link'], ['layout', 'spotlight', 'menu.speaker'], ['fullscreen', 'expand'], ['lock', 'lock'], ['removed', 'remove'], ['step-down', 'listen'], ['settings', 'settings'],
   ['stats', 'stats'], ['shortcuts', 'keyboard']];
 
 /** @typedef {{chat: boolean, hands: boolean, view: 'grid' | 'speaker'}} Open what is open, and how tiles stand */
@@ -135,6 +135,7 @@ export class ControlBar extends HTMLElement {
   #showMenu(state, view) {
     const host = state.role === 'host';
     this.#item('lock').hidden = !host;
+    this.#item('removed').hidden = !host || state.removed.length === 0;
     this.#item('step-down').hidden = state.role === 'audience' || !hasStage(state);
     this.#nameItem('lock', state.locked ? 'menu.unlock' : 'menu.lock', state.locked ? 'unlock' : 'lock');
     this.#nameItem('layout', view === 'grid' ? 'menu.speaker' : 'menu.grid', view === 'grid' ? 'spotlight' : 'grid');

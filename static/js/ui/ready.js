@@ -19,6 +19,7 @@ import { deviceProblems } from './problems.js';
  * @property {AbortSignal} signal ends the view
  * @property {boolean} [listen] to join the audience: no devices then
  * @property {string} [error] type of the error to begin with
+ * @property {boolean} [go] joins at once: one was in the room before the page was loaded again
  */
 
 /** @param {ReadyOptions} options */
@@ -126,7 +127,7 @@ function showToggle(button, on, failed, symbol, key) {
 }
 
 /** @param {ReadyOptions} options */
-function joinForm({ name, room, listen, join, error }) {
+function joinForm({ name, room, listen, join, error, go: atOnce }) {
   const toName = !name || error === 'repeat' || error === 'invalid';
   const input = h('input', {
     class: 'input', testid: 'name-input',
@@ -166,13 +167,14 @@ function joinForm({ name, room, listen, join, error }) {
     }
   };
   if (error) refuse(error, name);
+  if (atOnce) void enter(false);
   return h('form', {
     class: 'ready-form', attrs: { novalidate: true },
     on: { submit: (/** @type {Event} */ event) => { event.preventDefault(); void enter(false); } },
   }, h('div', { class: 'field' }, h('label', { t: 'ready.name', attrs: { for: 'name' } }), input, hint), problem, go, !listen && quiet);
 }
 
-const TYPES = ['repeat', 'name', 'room', 'room-full', 'locked', 'mode', 'forbidden', 'invalid', 'unreachable', 'closing', 'internal'];
+const TYPES = ['repeat', 'name', 'room', 'room-full', 'locked', 'removed', 'rate', 'mode', 'forbidden', 'invalid', 'unreachable', 'closing', 'internal'];
 
 /** @param {unknown} error */
 function errorType(error) {

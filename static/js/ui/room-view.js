@@ -146,6 +146,7 @@ class RoomView {
       case 'hand': return this.#useHand();
       case 'layout': return this.#turnView();
       case 'lock': return void this.#try(room.setLocked(!room.state.locked));
+      case 'removed': return void this.#try(import('./removed.js').then(({ openRemoved }) => openRemoved(room, (result) => this.#try(result))));
       case 'step-down': return void this.#try(room.stepDown());
       case 'page-left': case 'page-right':
         this.#grid.turn((command === 'page-left') === (document.dir === 'rtl') ? 1 : -1);

@@ -65,6 +65,7 @@ export class StageActs {
   notice({ kind, name, by = '', media }) {
     if (kind === 'stage') void this.attempt(this.#onStage(by));
     else if (kind === 'audience' || kind === 'host') this.toasts.add(t(by ? `notice.${kind}By` : `notice.${kind}`, { name: by }));
+    else if (kind === 'unhosted') this.toasts.add(t(by ? 'notice.unhostedBy' : 'notice.unhosted', { name: by }), { urgent: true });
     else if (kind === 'muted') this.toasts.add(t(`notice.muted.${media ?? 'audio'}`, { name: by || t('room.host') }), { urgent: true });
     else if (kind === 'locked' || kind === 'unlocked') this.toasts.add(t(`notice.${kind}`));
     else if (kind === 'hand') return !this.room.state.members.some((member) => member.name === name); // see #tellHands
