@@ -36,7 +36,7 @@ const maxLine = 64 << 10
 // request is a line of input.
 type request struct {
 	ID     int64  `json:"id"`
-	Do     string `json:"do"` // "join", "leave", "drop" or "look"
+	Do     string `json:"do"` // "join", "leave", "drop", "look" or "close"
 	Name   string `json:"name"`
 	Server string `json:"server"`
 	Room   string `json:"room"`
@@ -169,6 +169,12 @@ func (t *troupe) deed(ctx context.Context, r request) (*look, error) {
 		return nil, nil
 	case "look":
 		return lookAt(ctx, c)
+	case "close": // for good: the name is free for another member
+		t.mu.Lock()
+		delete(t.members, r.Name)
+		t.mu.Unlock()
+		c.Close()
+		return nil, nil
 	}
 	return nil, errors.New("unknown request: " + r.Do)
 }

@@ -127,5 +127,8 @@ class Synthetic {
     return `--- ${this.name}\n${describe}`;
   }
 
-  async close() {} // with its troupe
+  /** Ends the member; one that never joined has nothing to end. */
+  async close() {
+    await this.troupe.ask({ do: 'close', name: this.name }).catch(() => {});
+  }
 }
