@@ -15,7 +15,7 @@ scenario(stage, 'a taken name is said, and another one lets in', async (cast) =>
   const other = await PageMember.open(cast, 'Ann');
   await other.enter();
   await other.see('join-error');
-  assert.match(await other.text('join-error'), /already in this room/);
+  assert.match(await other.text('join-error'), /in this room is called/);
   await other.fill('name-input', 'Anna');
   await other.click('join');
   await other.see('room');
