@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +74,7 @@ func start(t *testing.T, args ...string) *program {
 // startWith is start in an environment.
 func startWith(t *testing.T, env []string, args ...string) *program {
 	t.Helper()
+	env = append(slices.Clone(env), "LECTERN_STATE_DIR="+t.TempDir()) // not that of whoever runs the tests
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	p := &program{stderr: &syncBuffer{}, stop: cancel, exit: make(chan int, 1)}
