@@ -12,7 +12,7 @@ NODE_BIN    := $(E2E)/node_modules/.bin
 BINARIES    := LECTERN_BIN=$(CURDIR)/bin/lectern SYNTHETIC_BIN=$(CURDIR)/bin/synthetic
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: help run build synthetic test lint test-go test-page test-e2e test-e2e-heavy measure measure-promotion lecture bench-load bench profile netem fuzz fuzz-short cover suites node-modules
+.PHONY: help run build synthetic test lint test-go test-page test-e2e test-e2e-heavy measure measure-promotion lecture bench-load bench bench-signaling profile netem fuzz fuzz-short cover suites node-modules
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -91,6 +91,10 @@ bench: ## Go benchmarks of media and signaling, COUNT (6) times, for benchstat: 
 	@mkdir -p bin
 	$(GO) test -run '^$$' -bench '^Benchmark(Fanout|Forward|Rewrite|RoomRelay|EngineIO)$$' -count $(or $(COUNT),6) \
 	  ./sfu ./sfu/track ./sfu/rewrite ./signaling/room ./signaling/socketio/engine | tee bin/bench.txt
+
+bench-signaling: ## What relaying costs, beside the same relay on socket.io (ROUNDS=3)
+	@$(MAKE) --no-print-directory node-modules build; \
+	cd $(E2E) && LECTERN_BIN=$(CURDIR)/bin/lectern node signaling-bench.js $(or $(ROUNDS),3)
 
 # One process has the publisher, the server and the viewers: what they cost is in
 # it, and so is how they connect.
