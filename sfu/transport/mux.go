@@ -174,10 +174,6 @@ func (m *mux) isClosed() bool {
 	}
 }
 
-func unmapped(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-}
-
 // clientAt is who proved to be at an address; nil: nobody.
 func (m *mux) clientAt(from netip.AddrPort) *client {
 	m.mu.RLock()
