@@ -63,7 +63,7 @@ func Default() Config {
 		MaxFile:         100,
 		Grace:           15 * time.Second,
 		Remember:        15 * time.Minute,
-		JoinsPerAddress: 128,
+		JoinsPerAddress: 1000,
 		RTCPort:         7882,
 		RTCBatching:     "auto",
 		PingInterval:    25 * time.Second,

@@ -39,9 +39,13 @@ func (s *server) openDoor() error {
 		return fmt.Errorf("trusted-proxies: %w", err)
 	}
 	all, perAddress := connectionLimit(descriptors())
-	if all < maxConnections {
-		s.log.Info("the process may open few files, which bounds the connections", "connections", all, "per-address", perAddress)
-	}
 	s.door = door.New(door.Options{Max: all, PerAddress: perAddress, Proxies: proxies, Logger: s.log})
 	return nil
+}
+
+// tellDoor says that the operator may want more descriptors.
+func (s *server) tellDoor() {
+	if all, perAddress := s.door.Limits(); all < maxConnections {
+		s.log.Info("the process may open few files, which bounds the connections", "connections", all, "per-address", perAddress)
+	}
 }

@@ -179,6 +179,7 @@ func (s *server) listen(ctx context.Context) error {
 		return listenError(s.cfg.Listen, err)
 	}
 	s.listener = s.door.Listen(l)
+	s.tellDoor()
 	return nil
 }
 

@@ -52,6 +52,9 @@ func New(o Options) *Door {
 	return d
 }
 
+// Limits are the most connections, in all and of one address.
+func (d *Door) Limits() (all, perAddress int) { return d.options.Max, d.options.PerAddress }
+
 // Listen has the door stand before a listener.
 func (d *Door) Listen(l net.Listener) net.Listener { return &listener{Listener: l, door: d} }
 
