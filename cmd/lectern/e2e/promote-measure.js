@@ -15,6 +15,7 @@ import { Member } from './harness/member.js';
 import { FRAME_MS } from './harness/probe.js';
 import { ADMIN_TOKEN, startServer } from './harness/server.js';
 import { Talk } from './harness/talk.js';
+import { until } from './harness/wait.js';
 
 const SCENES = {
   third: { flags: ['--p2p-max', '2'], kinds: { ann: 'old', ben: 'old', cat: 'old' }, comes: 'cat' },
@@ -64,6 +65,7 @@ async function round(server, { kinds, comes }, name) {
   try {
     await crowd.open(kinds);
     for (const who of Object.keys(kinds)) if (who !== comes) await crowd.enter(who);
+    await until('the room knows them', async () => (await server.rooms('GET', `/${cast.room}/members`)).members.length === crowd.members.length);
     await crowd.settled();
     const talk = new Talk(crowd.members);
     await talk.begin(crowd.get('ann', 'ben'), TALK_MS);
