@@ -45,7 +45,8 @@ func (d *dying) Read(b []byte) (int, error) {
 }
 
 // counter is a client with the capability "resume", as PROTOCOL.md section 5.5
-// has it. Everything it says is a candidate whose connector is the text.
+// has it. Everything it says is the end of candidates of a section named by the
+// text, on the one connector that the two have.
 type counter struct {
 	t        *testing.T
 	url      string
@@ -94,8 +95,8 @@ func (c *counter) say(text string) {
 }
 
 func (c *counter) repeat(seq uint64) {
-	c.write(fmt.Sprintf(`{"event":"icecandidate","seq":%d,"data":{"remoteConnectorId":"%s","memberId":"%s","candidate":{"candidate":""}}}`,
-		seq, c.kept[seq], c.other))
+	c.write(fmt.Sprintf(`{"event":"icecandidate","seq":%d,"data":{"remoteConnectorId":"of-%[2]s","memberId":"%[2]s","candidate":{"candidate":"","sdpMid":"%[3]s"}}}`,
+		seq, c.other, c.kept[seq]))
 }
 
 // hear takes what comes until the server has answered a ping. It reports false
@@ -133,10 +134,12 @@ func (c *counter) read() (event string, ok bool) {
 	c.heard = f.Seq
 	if f.Event == "icecandidate" {
 		var m struct {
-			Connector string `json:"connectorId"`
+			Candidate struct {
+				Section string `json:"sdpMid"`
+			} `json:"candidate"`
 		}
 		_ = json.Unmarshal(f.Data, &m)
-		c.got = append(c.got, m.Connector)
+		c.got = append(c.got, m.Candidate.Section)
 	}
 	return f.Event, true
 }
@@ -204,6 +207,21 @@ func identityOf(name string) string {
 	return fmt.Sprintf(`"id":"%s-0123456789abcdef","username":"%s","roomname":"r","capabilities":["roster","resume"]`, name, name)
 }
 
+// connect has a make an offer to b and b answer it, each with the connector
+// of-ID.
+func connect(t *testing.T, a, b *counter) {
+	t.Helper()
+	a.other, b.other = b.id, a.id
+	a.write(fmt.Sprintf(`{"event":"offer","data":{"connectorId":"of-%s","memberId":"%s","streamType":"user","offer":{"type":"offer","sdp":"v=0\r\n"}}}`, a.id, b.id))
+	if !a.hear() {
+		t.Fatal("a client cannot offer")
+	}
+	b.write(fmt.Sprintf(`{"event":"answer","data":{"remoteConnectorId":"of-%s","connectorId":"of-%s","memberId":"%[1]s","answer":{"type":"answer","sdp":"v=0\r\n"}}}`, a.id, b.id))
+	if !b.hear() {
+		t.Fatal("a client cannot answer")
+	}
+}
+
 // TestCutAnywhere cuts the network between two members who count and the
 // server, at any byte either way, and ends the dead connections as clients do.
 // Every message takes effect once and in order.
@@ -223,7 +241,7 @@ func TestCutAnywhere(t *testing.T) {
 			}
 			pair[i] = c
 		}
-		pair[0].other, pair[1].other = pair[1].id, pair[0].id
+		connect(t, pair[0], pair[1])
 		var want [2][]string
 		for round := range 12 {
 			for i, c := range pair {
