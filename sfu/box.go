@@ -26,7 +26,7 @@ var (
 
 // box holds what was said to one member and it has not got yet, in order. It
 // outlives the connectors at both ends. When it is full, a sender's data channel
-// is not read, which slows that client down on that channel and nobody else. A
+// is not read, which slows that client down on that channel and no other client. A
 // receiver that takes nothing for as long as its senders have patience is slow:
 // until it takes something, they do not wait for it any more.
 type box struct {

@@ -41,7 +41,7 @@ func (m *member) hears(from *member) hearer {
 }
 
 // deliver gives a message of a file to all who are to have it, and waits for
-// the slowest, but for nobody who takes nothing: such a receiver is dropped from
+// the slowest, but waits for none that takes nothing: such a receiver is dropped from
 // the file and goes on with the next one when it takes again. dropped are those
 // whom that befell now. Existing clients do not know what a fileCancel is.
 func (o *outlet) deliver(kind string, data []byte, file *sending, done <-chan struct{}) (dropped []hearer) {

@@ -134,7 +134,7 @@ func newServer(cfg Config, log *slog.Logger) (*server, error) {
 		Origins:    origins,
 		Admin:      admin.Options{Hub: s.hub, Token: string(cfg.AdminToken), Media: s.sfu != nil, Logger: log},
 		// Not with a certificate of the server's own: where its warning is
-		// clicked away, a browser that insists on HTTPS lets nobody do that.
+		// clicked away, a browser that insists on HTTPS offers no such click.
 		Strict:  cfg.TLS == "files",
 		Version: buildVersion(),
 		Ready:   s.ready,

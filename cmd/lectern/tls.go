@@ -42,7 +42,7 @@ func (s *server) runTLS() error {
 		Handler:        http.HandlerFunc(redirectToHTTPS),
 		ReadTimeout:    headerTimeout, // of a body too, which nothing reads
 		WriteTimeout:   headerTimeout,
-		IdleTimeout:    time.Second, // nobody comes twice
+		IdleTimeout:    time.Second, // a client that was redirected does not return
 		MaxHeaderBytes: maxHeader,
 		ErrorLog:       s.http.ErrorLog,
 	}

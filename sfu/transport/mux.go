@@ -60,7 +60,7 @@ func (p *packet) free() { packets.Put(p) }
 // A STUN request is for the agent whose ufrag it names (RFC 8445 section 7.2.2),
 // the answer to a check for the agent whose key its transaction has. All else is
 // for the client that was proved to be at the address it comes from (package ice
-// says what a proof is), and what comes from another address is dropped. DTLS is
+// says what a proof is), and a packet from another address is dropped. DTLS is
 // queued for the client's goroutine; the rest is dealt with at once, on the
 // goroutine that read it, for which see reader.
 type mux struct {

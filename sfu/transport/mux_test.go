@@ -88,7 +88,7 @@ var (
 	hello     = []byte{22, 254, 255} // of DTLS
 )
 
-// What comes from an address is a client's once it is proved to be there, and no
+// A packet from an address is a client's once it is proved to be there, and no
 // request of another one changes that, whatever address it comes from.
 func TestOnlyProofMovesAnAddress(t *testing.T) {
 	m := deafMux(t)
@@ -97,7 +97,7 @@ func TestOnlyProofMovesAnAddress(t *testing.T) {
 	v, a := agentOn(t, m, victim, "victim"), agentOn(t, m, attacker, "attacker")
 	arrive(m, request("victim:x"), somewhere)
 	if arrive(m, media, somewhere); victims.n != 0 || arrive(m, hello, somewhere) {
-		t.Error("what comes from an address that is not proved is taken")
+		t.Error("a packet from an address that is not proved is taken")
 	}
 	m.prove(v.route, somewhere)
 	for range 100 {

@@ -97,7 +97,7 @@ func (p *path) tick() (due time.Duration) {
 	return due
 }
 
-// change has the agent do something, and does what comes of it.
+// change has the agent do something, and does what the agent then asks for.
 func (p *path) change(do func(now time.Duration) ice.Outcome) {
 	out, due, changed := p.apply(do)
 	e := p.t.endpoint

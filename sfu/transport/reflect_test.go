@@ -9,7 +9,7 @@ import (
 	"github.com/pion/stun/v4"
 )
 
-// hosts are sockets of somebody else, which say nothing.
+// hosts are sockets of a third party, which say nothing.
 type hosts struct {
 	t     *testing.T
 	conns []*net.UDPConn
@@ -128,7 +128,7 @@ func TestForgedSourceSilencesNobody(t *testing.T) {
 	}
 }
 
-// Of DTLS only what comes from a proved address reaches the library.
+// Of DTLS only a packet from a proved address reaches the library.
 func TestDTLSOnlyFromProvedAddresses(t *testing.T) {
 	h := newHosts(t, 2)
 	a, b := newEnd(t), newEnd(t)

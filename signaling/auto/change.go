@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	// silentTime is how long nobody's client may have answered a check of the
+	// silentTime is how long no client may have answered a check of the
 	// server before a change to SFU mode is given up. How long the rest takes
 	// does not matter: a machine that a mesh has brought to its knees is what
 	// the change is for.
 	silentTime = 15 * time.Second
 	// returnTime is for how long in all the mesh may not be up before the way
-	// back to it is given up: what comes and goes is not up.
+	// back to it is given up: a connection that flaps is not up.
 	returnTime = 12 * time.Second
 	// returnLimit is how long the way back may take whatever it waits for.
 	returnLimit = returnTime + busyTime
@@ -46,7 +46,7 @@ type change struct {
 	retreats bool                       // it failed: what only the server carries gets the mesh again
 	pairs    []*pair                    // those who have not arrived
 	lost     string                     // who cannot be reached; empty: everybody can
-	silent   since                      // nobody answered a check, though somebody could
+	silent   since                      // no client answered a check, though one could
 	arrived  since                      // every pair has
 	screens  map[protocol.MemberID]bool // whose screens the server has not been offered yet
 
@@ -129,7 +129,7 @@ func (p *Plane) proceed() {
 	}
 }
 
-// isSilent reports whether nobody's client answered a check of the server,
+// isSilent reports whether no client answered a check of the server,
 // although one could.
 func (p *Plane) isSilent() bool {
 	silent := false

@@ -294,7 +294,7 @@ func (p *Plane) Detach(id protocol.MemberID, named []protocol.LeaveItem) {
 
 // Mode is SFU as soon as there is a server: from then on it takes what members
 // say, and during a change it knows who has heard it already. When a change to
-// SFU mode has failed it is P2P, though the server may still carry somebody.
+// SFU mode has failed it is P2P, though the server may still carry a member.
 func (p *Plane) Mode(id protocol.MemberID) protocol.Mode {
 	switch retreats := p.change.back(); {
 	case p.server != nil && !retreats:

@@ -33,7 +33,7 @@ func TestLargestDebtorGoesFirst(t *testing.T) {
 		if !ended["large"] || len(ended) != 1 {
 			t.Fatalf("over the limit %v were ended, want large only", ended)
 		}
-		small.Take(50) // large has not gone yet, and nobody else has to for it
+		small.Take(50) // large has not gone yet, and no other has to for it
 		synctest.Wait()
 		if len(ended) != 1 {
 			t.Fatalf("while large ends, %v were ended", ended)

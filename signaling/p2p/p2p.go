@@ -246,10 +246,10 @@ func (p *Plane) candidate(from protocol.MemberID, m *protocol.ICECandidate) erro
 	}
 	n := p.find(m.Member, m.Remote)
 	if n == nil {
-		return nil // its connector has ended, or never was: there is nobody to use it
+		return nil // its connector has ended, or never was: no client can use it
 	}
 	if _, _, who := n.side(m.Member); who != from {
-		return protocol.NewError(protocol.ErrGone) // it leads to somebody else
+		return protocol.NewError(protocol.ErrGone) // it leads to another member
 	}
 	if !p.mayRelay(n, from, m.Candidate) {
 		return nil

@@ -7,7 +7,7 @@ import (
 )
 
 // A room that changes its mode takes its members to the server and back two by
-// two (signaling/auto). Alone, the plane parts nobody.
+// two (signaling/auto). Alone, the plane parts no members.
 
 // twosome is two members, whichever is named first.
 type twosome [2]protocol.MemberID

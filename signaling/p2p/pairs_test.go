@@ -77,7 +77,7 @@ func TestPartedUntilTheyMeet(t *testing.T) {
 	}
 }
 
-// TestPartedOneLeaves: who comes back under the same id is a stranger.
+// TestPartedOneLeaves: a member that comes back under the same id is a stranger.
 func TestPartedOneLeaves(t *testing.T) {
 	p := p2p.New()
 	p.Attach("a", media.Profile{Stage: true})

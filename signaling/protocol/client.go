@@ -60,7 +60,7 @@ func (i *Identity) Resumes() bool {
 type Join struct {
 	Identity
 	// ResumeToken is from an earlier joined, and proves who the client was;
-	// empty if it was nobody.
+	// empty if it was no member.
 	ResumeToken string
 }
 

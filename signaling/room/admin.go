@@ -158,7 +158,7 @@ func (h *Hub) SetMode(ctx context.Context, room string, m protocol.Mode) error {
 
 // SetRole gives a member a role. The error is ErrNoRoom, ErrNoMember, or a
 // *protocol.Error: ErrStageFull, ErrMode if the room can have no audience,
-// ErrForbidden if nobody else is on stage to be host.
+// ErrForbidden if no other member is on stage to be host.
 func (h *Hub) SetRole(ctx context.Context, room string, id protocol.MemberID, r protocol.Role) error {
 	l, _, made := h.find(room)
 	if l == nil && made {

@@ -131,7 +131,7 @@ func (r *Room) stepDown(now time.Time, m *member, role protocol.Role, from proto
 	}
 	if next == nil && !r.policy.HostToken {
 		return protocol.Refuse(protocol.ErrForbidden,
-			"nobody else is on stage to be host", "台上没有其他人可以担任主持人")
+			"no other member is on stage to be host", "台上没有其他人可以担任主持人")
 	}
 	m.claim, m.yielded, r.host = 0, true, nil
 	r.changeRole(now, m, role, from)

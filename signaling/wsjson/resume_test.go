@@ -99,7 +99,7 @@ func (c *counter) repeat(seq uint64) {
 		seq, c.other, c.kept[seq]))
 }
 
-// hear takes what comes until the server has answered a ping. It reports false
+// hear reads frames until the server has answered a ping. It reports false
 // when the connection is over.
 func (c *counter) hear() bool {
 	c.write(fmt.Sprintf(`{"event":"ping","id":1,"data":{"seen":%d}}`, c.heard))

@@ -7,7 +7,7 @@ import { recall, remember } from './store.js';
  * @typedef {object} Seat
  * @property {string} room
  * @property {string} name
- * @property {string} id the user's, which nobody else knows
+ * @property {string} id the user's, which no other client knows
  * @property {string} token from `joined`: proves who one was
  * @property {string} me member id
  * @property {boolean} hand
@@ -66,7 +66,7 @@ export function keepSeat(seat) {
   if (parse(recall(REMOVED))?.[0] === seat.room) remember(REMOVED, null);
 }
 
-/** One is somebody else in this tab from now on. */
+/** This tab is another member from now on. */
 export function dropSeat() {
   remember(KEY, null, true);
 }

@@ -45,7 +45,7 @@ test('a page that was loaded again proves who it is, and has its hand and its ch
   assert.deepEqual(room.state.messages.map(({ text, self }) => [text, self]), [['before', false], ['mine', true], ['his', false]]);
 });
 
-test('a tab that was copied is somebody new', async (t) => {
+test('a tab that was copied is a new member', async (t) => {
   const seat = await firstSeat(t);
   const { room, entered, server } = await reload(t, seat, ({ resumeToken }) => (resumeToken ? 'repeat' : undefined));
   await entered;

@@ -41,7 +41,7 @@ scenario(stage, 'a host who loads the page again is the same member, and host', 
   const after = (await members(cast)).find(({ username }) => username === 'Ann');
   assert.deepEqual([after.memberId, after.role], [before.memberId, 'host']);
   await until('the microphone is still off', async () => (await members(cast)).find(({ username }) => username === 'Ann').audio === false);
-  assert.deepEqual(await heard(ben, 'role'), [], 'nobody else was host meanwhile');
+  assert.deepEqual(await heard(ben, 'role'), [], 'no other member was host meanwhile');
   await ann.click('chat-toggle');
   await ann.reads('said before');
   await menu(ann, 'lock');
@@ -81,7 +81,7 @@ scenario(stage, 'a lecturer who loads the page again is host, and no listener is
   assert.deepEqual(await heard(lou, 'role'), []);
 });
 
-scenario(stage, 'a copied tab is somebody new, and a crashed one is not refused its own name', async (cast) => {
+scenario(stage, 'a copied tab is another member, and a crashed one is not refused its own name', async (cast) => {
   const ann = await PageMember.join(cast, 'Ann', undefined, SMALL);
   const copy = await copyOf(cast, ann);
   await copy.see('ready');
@@ -94,7 +94,7 @@ scenario(stage, 'a copied tab is somebody new, and a crashed one is not refused 
   assert.deepEqual(await roles(cast), { Ann: 'host', 'Ann again': 'presenter' });
   const { memberId } = (await members(cast)).find(({ username }) => username === 'Ann again');
   const devtools = await copy.page.createCDPSession();
-  devtools.send('Page.crash').catch(() => {}); // there is nobody left to answer
+  devtools.send('Page.crash').catch(() => {}); // the page is not there to answer
   const back = await copyOf(cast, ann, { session: false });
   back.name = 'Ann again';
   await back.enter();

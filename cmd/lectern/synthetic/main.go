@@ -60,7 +60,7 @@ type look struct {
 	Describe   string            `json:"describe"` // for a failure's report
 }
 
-// stream is what comes of another member.
+// stream is what a member receives of another one.
 type stream struct {
 	Member    protocol.MemberID   `json:"member"`
 	Type      protocol.StreamType `json:"streamType"`

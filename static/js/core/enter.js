@@ -14,11 +14,11 @@ const BUSY_MS = 1500; // at least, until one asks again at a room that too many 
 const TRIES = 20;
 
 /**
- * Joins. A tab that was copied remembers what it was copied from, which is still there: then one is somebody new.
+ * Joins. A tab that was copied remembers what it was copied from, which is still there: then this tab is a new member.
  * @param {Socket} socket
  * @param {{id: string, [key: string]: unknown}} identity its id becomes the one that is joined as
  * @param {Role | undefined} role
- * @param {Proven} was gets empty where one is somebody new
+ * @param {Proven} was gets empty where this tab is a new member
  */
 export async function enter(socket, identity, role, was) {
   const { id } = identity;

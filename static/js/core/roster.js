@@ -42,7 +42,7 @@ export class Roster {
     return this.#entries.get(id)?.username;
   }
 
-  /** Name of the host, if that is somebody else. */
+  /** Name of the host, if that is another member. */
   host() {
     return [...this.#entries.values()].find(({ role }) => role === 'host')?.username;
   }

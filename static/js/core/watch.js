@@ -13,7 +13,7 @@ import { carries } from './tracks.js';
 export const AUDIBLE = 0.08;
 const HOLD_MS = 600; // somebody is said to speak this long after the last sound
 const STARVED = 3; // measurements in a row
-/** So many looks in a row that find nothing new: about 2 s. They are counted, not timed, so that a page that is late itself blames nobody. */
+/** So many looks in a row that find nothing new: about 2 s. They are counted, not timed, so that a page that is late itself blames no member. */
 const STILL_LOOKS = 20;
 
 /** Whether media that has begun goes on. */

@@ -1,4 +1,4 @@
-// Who was removed from the room, for a host who wants to let somebody in again.
+// The members that were removed from the room, for a host that wants to let one in again.
 
 import { openDialog } from './dialog.js';
 import { h } from './dom.js';

@@ -21,7 +21,7 @@ import { Watch } from './watch.js';
  * who looks. On a machine that does nothing else it is 6.
  */
 const STILL_BEATS = 60;
-/** Gaps up to this, in ms, are so short that nobody need count beats. */
+/** Gaps up to this, in ms, are so short that no test need count beats. */
 const SHORT_MS = 600;
 /** Packets of one synthetic member that another may miss during a change. */
 const LOST = 10;
