@@ -21,9 +21,13 @@ import (
 // the two processes run. What is counted is judged always; what was measured is
 // in the log.
 const (
-	lectureListeners = 60  // LECTERN_LECTURE sets another number; make lecture takes 300
-	lectureRate      = 20  // that come, and as many that go, a second
-	lectureVisits    = 100 // newcomers
+	// A lecture of CI is one that two busy cores and the race detector carry.
+	// LECTERN_LECTURE sets another number, and times lectureCrowd the coming and
+	// going; make lecture takes 300.
+	lectureListeners = 24
+	lectureRate      = 5  // that come, and as many that go, a second
+	lectureVisits    = 30 // newcomers
+	lectureCrowd     = 4
 	// lecturePeace is how long nobody comes or goes; lectureLongPeace is longer
 	// than what the server allows a connection to be set up in.
 	lecturePeace     = 3 * time.Second
@@ -133,16 +137,16 @@ func (u usage) load(before usage) float64 {
 // listeners, some of whom come and go all the time. The clients are another
 // process, so that what the server costs is this one's.
 func TestLecture(t *testing.T) {
-	listeners, peace, timed := lectureListeners, lecturePeace, false
+	listeners, peace, timed, times := lectureListeners, lecturePeace, false, 1
 	if s := os.Getenv("LECTERN_LECTURE"); s != "" {
-		peace, timed = lectureLongPeace, true
+		peace, timed, times = lectureLongPeace, true, lectureCrowd
 		var err error
 		if listeners, err = strconv.Atoi(s); err != nil || listeners < 1 || listeners > 900 {
 			t.Fatalf("LECTERN_LECTURE is %q: it is a number of listeners from 1 to 900", s)
 		}
 	}
 	p := start(t, "--mode", "sfu", "--rtc-port", "0", "--rtc-ip", "127.0.0.1", "--log-level", "warn")
-	plan := lecturePlan{URL: p.url, Listeners: listeners, Rate: lectureRate, Peace: peace, Visits: lectureVisits}
+	plan := lecturePlan{URL: p.url, Listeners: listeners, Rate: times * lectureRate, Peace: peace, Visits: times * lectureVisits}
 	var held stall
 	var ends sync.WaitGroup
 	done := make(chan struct{})

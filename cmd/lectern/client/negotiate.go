@@ -14,7 +14,7 @@ import (
 )
 
 // gatherTime bounds the wait for the one host candidate.
-const gatherTime = 5 * time.Second
+const gatherTime = 30 * time.Second
 
 // getOffer offers to a member: a screen that is shared first, as existing
 // clients do.
