@@ -19,29 +19,20 @@ const (
 // sized is the one edit of what is relayed: a message size limit above
 // sizeLimit, or none (0), becomes sizeSane.
 func sized(d protocol.Description) protocol.Description {
-	i := strings.Index(d.SDP, sizeLine)
-	if i < 0 {
+	if !strings.Contains(d.SDP, sizeLine) {
 		return d
 	}
 	var b strings.Builder
-	rest := d.SDP
-	for i >= 0 {
-		start := i + len(sizeLine)
-		end := start
-		for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
-			end++
+	for line := range strings.Lines(d.SDP) {
+		if number, is := strings.CutPrefix(line, sizeLine); is {
+			rest := strings.TrimLeft(number, "0123456789")
+			digits := number[:len(number)-len(rest)]
+			if n, err := strconv.ParseUint(digits, 10, 64); digits != "" && (err != nil || n == 0 || n > sizeLimit) {
+				line = sizeLine + sizeSane + rest
+			}
 		}
-		b.WriteString(rest[:start])
-		atLineStart := i == 0 || rest[i-1] == '\n'
-		if n, err := strconv.ParseUint(rest[start:end], 10, 64); atLineStart && start < end && (err != nil || n == 0 || n > sizeLimit) {
-			b.WriteString(sizeSane)
-		} else {
-			b.WriteString(rest[start:end])
-		}
-		rest = rest[end:]
-		i = strings.Index(rest, sizeLine)
+		b.WriteString(line)
 	}
-	b.WriteString(rest)
 	d.SDP = b.String()
 	return d
 }
