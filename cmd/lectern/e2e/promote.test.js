@@ -12,15 +12,16 @@ const stage = useStage(['--mode', 'auto', '--p2p-max', '4', '--rtc-port', '0', '
 
 let firefox;
 let troupe;
-before(async () => { [firefox, troupe] = await Promise.all([launchFirefox(), Troupe.start(stage)]); });
+before(async () => { [firefox, troupe] = await Promise.all([HEAVY ? launchFirefox() : null, Troupe.start(stage)]); });
 after(() => Promise.all([firefox?.close(), troupe?.close()]));
 
 const TALK_MS = 100;
 
+// On two cores a mesh of four browsers, one of them a Firefox, takes most of a minute to be settled. What a change looks like
+// in browsers is promote-middle.test.js's.
 const CASTS = {
-  'existing clients, pages and a Firefox': ['old', 'page', 'synthetic old', 'firefox', 'page', 'synthetic', 'synthetic old', 'synthetic'],
-  // More than four browsers are too much for two cores.
   ...(HEAVY ? {
+    'existing clients, pages and a Firefox': ['old', 'page', 'synthetic old', 'firefox', 'page', 'synthetic', 'synthetic old', 'synthetic'],
     'existing clients': ['old', 'old', 'old', 'old', 'old', 'old', 'old', 'old'],
     pages: ['page', 'page', 'page', 'page', 'page'],
     'browsers of all kinds': ['old', 'page', 'firefox', 'page', 'old', 'page', 'old', 'old'],
