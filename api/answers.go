@@ -16,7 +16,7 @@ import (
 // waiting for anybody.
 const askTimeout = 2 * time.Second
 
-// nameAnswer is the answer of /checkUsername (protocol.md section 2).
+// nameAnswer is the answer of /checkUsername (PROTOCOL.md section 2).
 type nameAnswer struct {
 	Success  bool `json:"success"`
 	IsRepeat bool `json:"isRepeat"`

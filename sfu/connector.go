@@ -103,7 +103,7 @@ type section struct {
 	theirs    description.Section // the client's last word, where it offers
 }
 
-// growth is how far the unmuting of a kind has come (sfu.md (c) 5).
+// growth is how far the unmuting of a kind has come.
 type growth uint8
 
 const (

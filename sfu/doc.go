@@ -19,7 +19,7 @@
 //     of these it has with protocol.ServerMember, and the server's offers on
 //     them go over the client's socket.
 //
-// The rules of sfu.md (c) that a reader should know first:
+// The rules of existing clients that a reader should know first:
 //
 //   - The server offers, except to a member that is alone when another one
 //     comes: that one is asked for an offer, because only then does a client

@@ -68,7 +68,7 @@ func (s *section) renumber() {
 // becomeUplink has the client send here. Tracks that it held back while the
 // connector was offered as sending only attach to no section but a fresh one;
 // the others must be offered as receiving all the same, or the client puts a
-// later track on one of them and never sends it (sfu.md (c) 3, 4).
+// later track on one of them and never sends it.
 func (c *connector) becomeUplink() {
 	if c.offers {
 		for _, s := range c.sections {

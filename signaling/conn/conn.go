@@ -267,7 +267,7 @@ func (c *Conn) leave(m *protocol.Leave) {
 }
 
 // stray answers a signal of a client that is in no room. A connector it has
-// built for a room it has left meanwhile is ended (protocol.md section 5).
+// built for a room it has left meanwhile is ended (PROTOCOL.md section 3).
 func (c *Conn) stray(msg protocol.Message) error {
 	var gone *protocol.ConnectorGone
 	switch m := msg.(type) {

@@ -13,7 +13,7 @@
 //     both are attached.
 //   - An answer is relayed only for a pair of the ledger. For any other the
 //     answerer is told that its connector is gone: it was built while the
-//     other side went away (protocol.md section 5).
+//     other side went away (PROTOCOL.md section 3).
 //   - A member who was asked for an offer more often than needed, because one
 //     side left and came back while it was building one, gets its surplus
 //     connectors ended, so that no tile stands twice.

@@ -130,7 +130,7 @@ func (e *Error) Error() string {
 
 // Message is the error as it is sent, in the language of an Accept-Language
 // header: Chinese or English, whichever is preferred; with neither English, but
-// for repeat, whose text existing clients know in Chinese (protocol.md section
+// for repeat, whose text existing clients know in Chinese (PROTOCOL.md section
 // 4).
 func (e *Error) Message(acceptLanguage string) *ErrorMessage {
 	text := e.text.En

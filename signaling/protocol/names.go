@@ -14,7 +14,7 @@ type ConnectorID string
 type UserID string
 
 // Proves reports whether the id is long enough to be unguessable and so to
-// prove anything (protocol.md section 5: at least 16 characters).
+// prove anything (PROTOCOL.md section 4: at least 16 characters).
 func (u UserID) Proves() bool { return len(u) >= minProof }
 
 // StreamType says what a connector carries.
@@ -73,7 +73,7 @@ const (
 	EventClosing       = "closing"
 )
 
-// The limits of protocol.md section 6. Characters are Unicode code points
+// The limits of PROTOCOL.md section 6. Characters are Unicode code points
 // after normalisation, the others are bytes.
 const (
 	MaxName           = 64        // characters of a user or room name

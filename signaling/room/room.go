@@ -36,7 +36,7 @@ type Settings struct {
 }
 
 // probeTime is how long an old socket has to answer a ping before a user id
-// too short to prove anything takes its member over (protocol.md section 5).
+// too short to prove anything takes its member over (PROTOCOL.md section 4).
 const probeTime = 2 * time.Second
 
 // Room is one room. It is not safe for concurrent use; a Loop owns it.
