@@ -171,6 +171,8 @@ scenario(stage, 'two who toggle at once agree in the end, and a lost path is res
     const ufrag = (end) => /ice-ufrag:(\S+)/.exec(end.pc.localDescription.sdp)[1];
     const before = [ufrag(ends.a), ufrag(ends.b)];
     // As the server does for a member whose address changed: here the answerer is asked.
+    // The offerer offers at the same moment: its offer holds, and the answerer's restart comes after it.
+    ends.a.renegotiate({ type: 'getOffer' }, 'channel');
     ends.b.renegotiate({ type: 'getOffer' }, 'signal');
     await wait('new credentials', () => ufrag(ends.a) !== before[0] && ufrag(ends.b) !== before[1]);
     await wait('stability', () => ends.a.pc.signalingState === 'stable' && ends.b.pc.signalingState === 'stable');

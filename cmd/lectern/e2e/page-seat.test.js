@@ -17,6 +17,9 @@ const menu = async (page, item) => {
   await page.click(`menu-${item}`);
 };
 
+/** A tab behind another shows no pictures that begin: a member looks at theirs. */
+const looks = (member) => member.page.bringToFront();
+
 /** A tab of the same browser as another's, with what that one remembers of its session: as a copied tab. */
 async function copyOf(cast, member, { session = true } = {}) {
   const kept = await member.page.evaluate(() => ({ ...sessionStorage }));
@@ -90,6 +93,7 @@ scenario(stage, 'a copied tab is another member, and a crashed one is not refuse
   await copy.fill('name-input', 'Ann again');
   await copy.click('join');
   await copy.see('room');
+  await looks(ann);
   await ann.seesMoving('Ann again');
   assert.deepEqual(await roles(cast), { Ann: 'host', 'Ann again': 'presenter' });
   const { memberId } = (await members(cast)).find(({ username }) => username === 'Ann again');
@@ -99,6 +103,7 @@ scenario(stage, 'a copied tab is another member, and a crashed one is not refuse
   back.name = 'Ann again';
   await back.enter();
   await back.see('room');
+  await looks(ann);
   await Promise.all([ann.seesMoving('Ann again'), ann.seesTiles(2)]);
   assert.equal((await members(cast)).find(({ username }) => username === 'Ann again').memberId, memberId);
 });

@@ -9,20 +9,13 @@ import { Health } from './health.js';
 import { decodePeer, randomId, SERVER } from './protocol.js';
 import { KINDS, ownersOf, Senders } from './tracks.js';
 
-/** @import {Kind, PeerMessage, Side, StreamOwner, StreamType, Tracks} from './types.js' */
-
+/** @import {ConnectorHooks, Kind, PeerMessage, Side, StreamOwner, StreamType, Tracks} from './types.js' */
 /** @typedef {'channel' | 'signal'} Way of a renegotiation: the data channel, or the server by reconnectWork */
-
-/**
- * @typedef {object} Hooks
- * @property {(event: string, data: any) => void} signal sends to the server
- * @property {() => boolean} online whether the server can be reached now
- * @property {(message: PeerMessage) => void} message something else than a renegotiation came over the channel
- * @property {() => void} changed tracks, state or channel
- */
 
 const ANSWER_MS = 8000; // then an offer or a request counts as lost
 const TRIES = 3;
+/** @param {RTCSessionDescription | null} description */
+const credentials = (description) => /^a=ice-ufrag:(.*)$/m.exec(description?.sdp ?? '')?.[1];
 
 export class Connector {
   /** Of the other side; '' until known. */
@@ -43,8 +36,10 @@ export class Connector {
   #heard = [];
   /** Kinds to be renegotiated, and whether one needs a line of its own. @type {Map<Kind, 'add' | 'remove'>} */
   #wishes = new Map();
-  /** Somebody asked for an offer of ours, and how. @type {Way | null} */
+  /** How an offer of ours was asked for, by the other end or by ourselves; by 'signal' it restarts ICE. @type {Way | null} */
   #asked = null;
+  /** The offer that is out restarts ICE. */
+  #restarts = false;
   #tries = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #waiting;
@@ -57,7 +52,7 @@ export class Connector {
    * @param {RTCConfiguration} options.configuration
    * @param {MediaStream} options.stream that the tracks sent belong to
    * @param {() => boolean} options.sfu whether a server is the other end
-   * @param {Hooks} options.hooks
+   * @param {ConnectorHooks} options.hooks
    * @param {(configuration: RTCConfiguration) => RTCPeerConnection} [options.make] for tests
    */
   constructor({ memberId, streamType, side, configuration, stream, sfu, hooks, make = (given) => new RTCPeerConnection(given) }) {
@@ -317,6 +312,7 @@ export class Connector {
     this.#waiting = setTimeout(() => this.#unanswered(), ANSWER_MS);
     if (this.side === 'offer' || asked) {
       this.#asked = null;
+      this.#restarts = asked === 'signal';
       this.#wishes.clear();
       this.#run(async () => {
         await this.pc.setLocalDescription();
@@ -348,10 +344,15 @@ export class Connector {
     // Two offers have crossed: the first offerer's holds, the other side gives its own up (JSEP: implicit rollback).
     if (this.side === 'offer' && this.pc.signalingState === 'have-local-offer') return;
     const lost = this.pc.signalingState === 'have-local-offer';
+    const before = credentials(this.pc.currentLocalDescription);
     await this.#setRemote(offer, streams);
     await this.pc.setLocalDescription();
     this.#say('answer', { answer: this.#description() }, way);
-    if (lost) this.#asked = null;
+    if (lost) {
+      // The other side's offer is what was asked for, but for new credentials, if it brought none.
+      const restart = (this.#restarts || this.#asked === 'signal') && credentials(this.pc.currentLocalDescription) === before;
+      this.#asked = restart ? 'signal' : null; // the browser still owes the restart
+    }
     for (const kind of this.#wishes.keys()) if (this.#senders.agreed(kind)) this.#wishes.delete(kind);
     this.#settled();
   }
@@ -368,7 +369,7 @@ export class Connector {
     this.#waiting = undefined;
     const open = KINDS.filter((kind) => !this.#senders.agreed(kind));
     const stuck = this.pc.signalingState !== 'stable';
-    if (++this.#tries >= TRIES || (open.length === 0 && !stuck)) return;
+    if (++this.#tries >= TRIES || (open.length === 0 && !stuck && !this.#asked)) return;
     const tries = this.#tries;
     for (const kind of open) this.#wish(kind, this.#senders.sends(kind));
     this.#tries = tries;

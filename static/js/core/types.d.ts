@@ -211,3 +211,15 @@ export interface PeerMessage {
 }
 
 export interface FileHeader { name: string; type: string; size: number | null; pieces: number }
+
+/** What a connector tells its owner. */
+export interface ConnectorHooks {
+  /** Sends to the server. */
+  signal(event: string, data: any): void;
+  /** Whether the server can be reached now. */
+  online(): boolean;
+  /** A message that is no part of a renegotiation came over the channel. */
+  message(message: PeerMessage): void;
+  /** Tracks, state or channel changed. */
+  changed(): void;
+}
