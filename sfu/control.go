@@ -22,9 +22,9 @@ const (
 	typeClose      = "close"
 )
 
-// control takes a message of negotiation. The link's goroutine waits here
-// while maxControl of them are not dealt with.
-func (c *connector) control(m message) {
+// inTurn has the plane do something that a message of the client calls for. The
+// link's goroutine waits here while maxControl of them are not dealt with.
+func (c *connector) inTurn(do func()) {
 	select {
 	case c.gate <- struct{}{}:
 	case <-c.done:
@@ -32,35 +32,24 @@ func (c *connector) control(m message) {
 	}
 	c.later(func() {
 		<-c.gate
-		c.take(m)
+		do()
 	})
 }
 
-// refused tells the client that its file is not taken. Like control it waits
-// for the plane, so that a flood of files is no flood of answers.
+// control takes a message of negotiation.
+func (c *connector) control(m message) { c.inTurn(func() { c.take(m) }) }
+
+// refused tells the client that its file is not taken. It waits its turn, so that
+// a flood of files is no flood of answers.
 func (c *connector) refused(t protocol.ErrorType) {
-	select {
-	case c.gate <- struct{}{}:
-	case <-c.done:
-		return
-	}
-	c.later(func() {
-		<-c.gate
-		c.plane.refuse(c.member.id, protocol.NewError(t))
-	})
+	c.inTurn(func() { c.plane.refuse(c.member.id, protocol.NewError(t)) })
 }
 
 // dropped tells the client that sends a file, and those that were dropped from
 // it because they take nothing. Existing clients have no word for that and get
-// an error. Like control it waits for the plane.
+// an error.
 func (c *connector) dropped(file string, receivers []hearer) {
-	select {
-	case c.gate <- struct{}{}:
-	case <-c.done:
-		return
-	}
-	c.later(func() {
-		<-c.gate
+	c.inTurn(func() {
 		ids := []protocol.MemberID{}
 		for _, h := range receivers {
 			ids = append(ids, h.id)

@@ -148,7 +148,13 @@ func newServer(cfg Config, log *slog.Logger) (*server, error) {
 		s.closeHub()
 		return nil, err
 	}
-	s.http = &http.Server{
+	s.http = s.httpServer(handler)
+	return s, nil
+}
+
+// httpServer serves a handler to those that the door lets in.
+func (s *server) httpServer(handler http.Handler) *http.Server {
+	return &http.Server{
 		Handler:           s.door.Handler(handler),
 		ConnContext:       s.door.ConnContext,
 		ConnState:         s.door.ConnState,
@@ -156,9 +162,8 @@ func newServer(cfg Config, log *slog.Logger) (*server, error) {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		// Mostly handshakes that a browser or a scanner broke off.
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	return s, nil
 }
 
 // pageFiles is the page.

@@ -36,6 +36,11 @@ func (s setting) env() string {
 // settings is the one table of settings, in the manual's order. --config is
 // not in it: it says where the others are.
 func settings() []setting {
+	return slices.Concat(ofRooms(), ofConnections(), ofMedia(), ofTheMachine())
+}
+
+// ofRooms are about rooms and their members.
+func ofRooms() []setting {
 	return []setting{
 		text("listen", "ADDRESS", "Address and port to serve on; without a host, on all addresses.",
 			func(c *Config) *string { return &c.Listen }),
@@ -68,6 +73,12 @@ func settings() []setting {
 		integer("joins-per-address", "The most members that join one room from one address at once, as behind the router of a school; an eighth "+
 			"of it more may join every second. 0 means no limit.",
 			func(c *Config) *int { return &c.JoinsPerAddress }),
+	}
+}
+
+// ofConnections are about connections, and whose they may be.
+func ofConnections() []setting {
+	return []setting{
 		duration("ping-interval", "Time between two heartbeats of a connection.",
 			func(c *Config) *time.Duration { return &c.PingInterval }),
 		duration("ping-timeout", "How long a client may take to answer a heartbeat.",
@@ -83,6 +94,12 @@ func settings() []setting {
 			"turn:user:secret@host:port?transport=udp (also stuns:, turns:; percent-encode : @ and , in user and secret). "+
 			"Default: none, which is enough in one network; across the internet clients need at least STUN.",
 			func(c *Config) *[]string { return &c.ICEServers }),
+	}
+}
+
+// ofMedia are about the media that the server carries.
+func ofMedia() []setting {
+	return []setting{
 		integer("rtc-port", "UDP port for all media of mode=auto and sfu; 0 takes any free one. With auto, another one is taken if it is in use.",
 			func(c *Config) *int { return &c.RTCPort }),
 		list("rtc-ip", "ADDRESS", "IP address that clients are told for media, instead of those of this machine's "+
@@ -94,6 +111,12 @@ func settings() []setting {
 		integer("rtc-sockets", "How many sockets share the UDP port for media, 1 to 64, so that as many cores read it (Linux). "+
 			"0 takes one for each core, 8 at most.",
 			func(c *Config) *int { return &c.RTCSockets }),
+	}
+}
+
+// ofTheMachine are about certificates, files and the log.
+func ofTheMachine() []setting {
+	return []setting{
 		text("tls", "off|self|files", "HTTPS, without which browsers give cameras to http://localhost only. "+
 			"self: with a certificate that the server makes for this machine's names and addresses and keeps. "+
 			"files: with tls-cert and tls-key.",

@@ -44,14 +44,7 @@ func (c *Client) handleCapable(event string, data []byte) error {
 	case protocol.EventJoined:
 		return with(data, c.takeJoined)
 	case protocol.EventMember:
-		return with(data, func(m *protocol.Member) error {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if len(c.members) < maxMembers {
-				c.members[m.ID] = *m
-			}
-			return nil
-		})
+		return with(data, c.takeMember)
 	case protocol.EventMemberGone:
 		return with(data, func(m *protocol.MemberGone) error {
 			c.mu.Lock()
@@ -98,6 +91,16 @@ func (c *Client) handleCapable(event string, data []byte) error {
 			}
 			return nil
 		})
+	}
+	return nil
+}
+
+// takeMember takes in a member that is new, or what is new of it.
+func (c *Client) takeMember(m *protocol.Member) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.members) < maxMembers {
+		c.members[m.ID] = *m
 	}
 	return nil
 }
