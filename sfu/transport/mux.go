@@ -262,9 +262,9 @@ func (m *mux) connect(c *client, ufrag string, agent stunTaker) (*route, error) 
 	return r, nil
 }
 
-// prove has what comes from an address go to a client, as it was proved to be
-// there. Of a client's agents the latest has the address, so that it does not go
-// with an older one.
+// prove gives a client the packets that come from an address: its agent has proved
+// that the client is there. Of a client's agents the latest one has the address, so
+// that the address does not go when an older agent ends.
 func (m *mux) prove(r *route, at netip.AddrPort) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

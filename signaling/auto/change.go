@@ -113,7 +113,7 @@ func (p *Plane) proceed() {
 	c.silent.set(p.isSilent(), p.now)
 	switch {
 	case len(p.order) == 0:
-		p.giveUp("everybody left", nil)
+		p.giveUp("all members left", nil)
 		return
 	case c.lost != "":
 		p.fail(p.giveUp, c.lost)
@@ -183,11 +183,11 @@ func (p *Plane) proceedBack() {
 	c.seen = p.now
 	switch {
 	case len(p.order) == 0:
-		p.stay("everybody left", nil)
+		p.stay("all members left", nil)
 	case p.reason() != "":
 		p.abort(p.reason())
 	case !c.byHand && !p.isSmall():
-		p.stay("somebody came", nil)
+		p.stay("a member came", nil)
 	case p.any(func(m *member) bool { return m.awayFor.lasts(p.now, awayTime) }):
 		p.stay("a member is away", nil)
 	case c.lacked >= returnTime || c.began.lasts(p.now, returnLimit):

@@ -23,8 +23,8 @@ const (
 	// from being shown while it has one too many. The client shows its list
 	// 100 ms after the last thing that happened to a connector.
 	holdEvery = 20 * time.Millisecond
-	// holdTime is how long it is kept: who comes and who leaves is not seen
-	// meanwhile.
+	// holdTime is how long the list is kept at most. Meanwhile the client shows
+	// neither members that join nor members that leave.
 	holdTime = 5 * time.Second
 	// againTime is how long a pair rests whose connection came about and then
 	// failed.

@@ -3,7 +3,7 @@
 /** @import {Notice, Participant, RoomState} from './types.js' */
 
 /** @type {Omit<Participant, 'id' | 'name'>} */
-const NOBODY = Object.freeze({
+const BLANK = Object.freeze({
   self: false, role: 'presenter', audio: null, video: null, hand: false, away: false, speaking: false,
   camera: null, screen: null, connection: 'connecting', quality: 'good',
 });
@@ -13,7 +13,7 @@ export function nothing() {
   return {
     phase: 'idle', ended: null, link: 'down', downSince: null, room: '', mode: 'p2p', role: 'presenter', maxMembers: 0,
     stage: 0, audience: 0, locked: false, hands: [], handCount: 0, removed: [], maxFileBytes: 0,
-    self: { ...NOBODY, id: 'self', name: '', self: true, connection: 'connected' }, members: [], messages: [], transfers: [], unread: 0,
+    self: { ...BLANK, id: 'self', name: '', self: true, connection: 'connected' }, members: [], messages: [], transfers: [], unread: 0,
   };
 }
 
