@@ -175,6 +175,10 @@ func (x *connector) moved(s webrtc.PeerConnectionState) {
 		}
 	case webrtc.PeerConnectionStateFailed:
 		word = protocol.ReportFailed
+	case webrtc.PeerConnectionStateClosed:
+		if x.stream == protocol.StreamRemoteDisplay {
+			x.close() // the member stopped sharing before its data channel opened, so it could not say so
+		}
 	}
 	if word != "" && !c.options.Old && x.member != protocol.ServerMember {
 		c.try(c.Emit(protocol.EventReport, health{x.id, word}))
