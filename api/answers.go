@@ -13,7 +13,7 @@ import (
 )
 
 // askTimeout is how long a room may take to answer; it is at most busy, never
-// waiting for anybody.
+// waiting.
 const askTimeout = 2 * time.Second
 
 // nameAnswer is the answer of /checkUsername (PROTOCOL.md section 2).
@@ -73,7 +73,7 @@ func parameter(r *http.Request, key string, normal func(string) (string, error))
 }
 
 // iceServers gives a member all of them, and others those without credentials:
-// a TURN server would carry whatever those who have them send.
+// with them, a stranger could send anything through a TURN server.
 func (s *service) iceServers(w http.ResponseWriter, r *http.Request) {
 	list := s.ICEServers
 	if !s.isMember(r) {
@@ -123,7 +123,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client went away: nobody to tell
+	_ = json.NewEncoder(w).Encode(v) // an error means that the client went away
 }
 
 func writeText(w http.ResponseWriter, status int, text string) {

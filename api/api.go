@@ -39,7 +39,7 @@ type Options struct {
 	Static     fs.FS                // the page, with index.html; nil: 404
 	ICEServers []protocol.ICEServer // what clients are to use beside host candidates
 	Origins    conn.Origins         // whose pages may call /checkUsername and what of /api needs no token
-	Admin      admin.Options        // who may run rooms at /api/rooms
+	Admin      admin.Options        // whose program may run rooms at /api/rooms
 	// Strict: the server is reached by HTTPS for good, and browsers are told so.
 	Strict  bool
 	Version string
@@ -51,7 +51,7 @@ type Options struct {
 type service struct {
 	Options
 	log   *slog.Logger
-	names *door.Limit // how often an address may ask who is in a room
+	names *door.Limit // how often an address may ask for the names in a room
 }
 
 // The questions after names that may come from one address at once, and a

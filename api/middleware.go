@@ -199,7 +199,7 @@ func securityHeaders(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Content-Security-Policy", contentSecurityPolicy)
 		h.Set("Permissions-Policy", permissionsPolicy)
-		// The path names the room: it is nobody else's business.
+		// The path names the room: no other site is to know it.
 		h.Set("Referrer-Policy", "no-referrer")
 		next.ServeHTTP(w, r)
 	})

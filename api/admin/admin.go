@@ -62,7 +62,7 @@ type service struct {
 }
 
 // askTimeout is how long a room may take to answer; it is at most busy, never
-// waiting for anybody.
+// waiting.
 const askTimeout = 2 * time.Second
 
 // The wrong tokens that may come from one address: at once, and a second.
@@ -104,7 +104,7 @@ func newRouter(o Options) chi.Router {
 	return r
 }
 
-// authorize lets pass who sends the token as a bearer token (RFC 6750). The
+// authorize lets a request pass that has the token as a bearer token (RFC 6750). The
 // token itself is never logged, nor is what was sent instead.
 func (s *service) authorize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -45,12 +45,12 @@ func answer(w http.ResponseWriter, status int, v any) {
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client went away: nobody to tell
+	_ = json.NewEncoder(w).Encode(v) // an error means that the client went away
 }
 
 // answerError refuses in the client's language.
 func answerError(w http.ResponseWriter, r *http.Request, status int, e *protocol.Error) {
-	// English for who prefers neither, whatever the word: no existing client
+	// English for a client that prefers neither, whatever the word: no existing client
 	// of the chat-room protocol asks here.
 	language := r.Header.Get("Accept-Language") + ",en;q=0.001"
 	answer(w, status, refusal{e.Message(language)})
@@ -170,7 +170,7 @@ type roomAnswer struct {
 	Audience int           `json:"audience"`
 }
 
-// fullAnswer is a room with everybody in it.
+// fullAnswer is a room with all its members.
 type fullAnswer struct {
 	roomAnswer
 	Members []memberAnswer `json:"members"`

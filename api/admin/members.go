@@ -7,7 +7,7 @@ import (
 	"lectern/signaling/room"
 )
 
-// members answers with everybody in a room, oldest first.
+// members answers with all members of a room, oldest first.
 func (s *service) members(w http.ResponseWriter, r *http.Request) {
 	name := s.roomOf(w, r)
 	if name == "" {

@@ -35,7 +35,7 @@ func (s *service) list(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"rooms": list})
 }
 
-// create makes a room nobody is in, with rules of its own.
+// create makes an empty room with rules of its own.
 func (s *service) create(w http.ResponseWriter, r *http.Request) {
 	name, policy, err := decodeRoom(readBody(r))
 	if err == nil && !s.media && (policy.Mode == "auto" || policy.Mode == "sfu") {
@@ -111,7 +111,7 @@ func decodeMode(b *body) (protocol.Mode, error) {
 	return protocol.Mode(m), b.end()
 }
 
-// closeRoom puts everybody out of a room and forgets its rules.
+// closeRoom puts all members out of a room and forgets its rules.
 func (s *service) closeRoom(w http.ResponseWriter, r *http.Request) {
 	name := s.roomOf(w, r)
 	if name == "" {
@@ -133,7 +133,7 @@ type tokenAnswer struct {
 	Expires time.Time `json:"expires"`
 }
 
-// makeToken makes a token that lets whoever has it join the room in a role.
+// makeToken makes a token that lets its holder join the room in a role.
 // The room need not exist yet.
 func (s *service) makeToken(w http.ResponseWriter, r *http.Request) {
 	name := s.roomOf(w, r)

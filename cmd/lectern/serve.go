@@ -249,7 +249,7 @@ func (s *server) shutdown() {
 	s.log.Info("stopped")
 }
 
-// closeHub ends the rooms. They wait for nobody, so this is quick; if a fault
+// closeHub ends the rooms. They never wait, so this is quick; if a fault
 // should make it slow, the process ends all the same.
 func (s *server) closeHub() {
 	ended := make(chan struct{})

@@ -46,14 +46,14 @@ func ofRooms() []setting {
 			func(c *Config) *string { return &c.Listen }),
 		text("mode", "auto|p2p|sfu", "What carries the media. p2p: the clients connect to each other. "+
 			"sfu: each client sends once, to the server, which forwards. auto: a room begins as p2p, and the server takes over "+
-			"while people talk once it has more than p2p-max members or an audience, or its clients cannot carry it.",
+			"during the call once the room has more than p2p-max members or an audience, or its clients cannot carry it.",
 			func(c *Config) *string { return &c.Mode }),
 		integer("p2p-max", "With mode=auto, the most members whose clients connect to each other; 2 to 16.",
 			func(c *Config) *int { return &c.P2PMax }),
 		duration("p2p-return", "With mode=auto, how long a room must have been down to two members before their clients connect to "+
 			"each other again, if they can do so unnoticed, as those of the page can. 0 means never.",
 			func(c *Config) *time.Duration { return &c.P2PReturn }),
-		integer("stage", "The most members on stage in a room of mode=auto or sfu, 1 to 64; who comes when it is full listens.",
+		integer("stage", "The most members on stage in a room of mode=auto or sfu, 1 to 64; a member that joins a full stage listens.",
 			func(c *Config) *int { return &c.Stage }),
 		boolean("stage-token", "Whether members need a token for host or presenter to come on stage by themselves; without one they listen, and "+
 			"a room of mode=p2p refuses them. Tokens are made over HTTP, so this needs admin-token.",
@@ -65,7 +65,7 @@ func ofRooms() []setting {
 		hidden("admin-token", "TOKEN", "What a program must know to run rooms over HTTP, at /api/rooms: at least 16 characters. Other users "+
 			"of the machine can read a flag, so set it by the environment or the file. Default: none, and no such API.",
 			func(c *Config) *secret { return &c.AdminToken }),
-		duration("grace", "How long a member whose connection dropped keeps its place.",
+		duration("grace", "How long a member keeps its place after its connection drops.",
 			func(c *Config) *time.Duration { return &c.Grace }),
 		duration("remember", "How long the server remembers a member that is gone, while others are in the room: one that was host is host "+
 			"again when it comes back, and one that was in when the room was locked gets in. 0 means not at all.",

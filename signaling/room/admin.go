@@ -77,7 +77,7 @@ func (h *Hub) Create(name string, p Policy) error {
 	return nil
 }
 
-// Rooms gives all rooms, sorted by name, including created ones nobody is in.
+// Rooms gives all rooms, sorted by name, including created ones that are empty.
 func (h *Hub) Rooms(ctx context.Context) ([]RoomInfo, error) {
 	h.mu.Lock()
 	loops := make([]*Loop, 0, len(h.loops))
@@ -144,14 +144,14 @@ func (h *Hub) find(name string) (*Loop, created, bool) {
 
 // SetMode asks a room for a change of its mode; nil says that it has begun or
 // that there is none to make. The error is ErrNoRoom, or a *protocol.Error
-// (ErrMode) if the room cannot be in that mode or nobody is in it.
+// (ErrMode) if the room cannot be in that mode, or is empty.
 func (h *Hub) SetMode(ctx context.Context, room string, m protocol.Mode) error {
 	l, c, made := h.find(room)
 	if l == nil && made {
 		if c.policy.mode() == m {
 			return nil
 		}
-		return protocol.Refuse(protocol.ErrMode, "nobody is in the room", "房间内没有成员")
+		return protocol.Refuse(protocol.ErrMode, "the room is empty", "房间内没有成员")
 	}
 	return h.operate(ctx, l, func(now time.Time) error { return l.room.setMode(now, m) })
 }
