@@ -1,7 +1,6 @@
 package room
 
 import (
-	"crypto/subtle"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -72,7 +71,7 @@ func (r *Room) join(now time.Time, e Entry, i *protocol.Identity, p proof) *Verd
 	}
 	g, err := r.grantFor(now, i, was)
 	if err == nil {
-		err = r.admit(now, e, i, mine, was != nil && was.inside || i.Token != "")
+		err = r.admit(now, e, i, mine, was != nil && was.inside || g.token)
 	}
 	if err != nil {
 		return &Verdict{Err: err, Stray: e.Held}
@@ -82,7 +81,7 @@ func (r *Room) join(now time.Time, e Entry, i *protocol.Identity, p proof) *Verd
 		g, _ = r.grantFor(now, i, was) // there may be a place on stage now
 	}
 	r.dropSeat(p)
-	v := r.add(now, e, i, g)
+	v := r.add(now, e, i, g, p, was != nil)
 	v.Stray = e.Held
 	if was != nil && was.claim != 0 {
 		r.seatHost(now) // it was host or waited for, and may only listen now, or be a client that cannot act
@@ -167,8 +166,8 @@ func (r *Room) reconnect(now time.Time, e Entry, msg *protocol.Reconnect) {
 		r.out = append(r.out, Outbound{Socket: e.Socket, Msg: &protocol.Renegotiate{Type: protocol.EventLeave}})
 		r.enterAnew(now, e, &msg.Identity, msg.ResumeToken)
 	case m.socket == e.Socket:
-		r.verdict(e.Socket, r.welcome(now, m, nil, true))
-	case m.capable && subtle.ConstantTimeCompare([]byte(m.token), []byte(msg.ResumeToken)) != 1:
+		r.verdict(e.Socket, r.welcome(now, m, r.plane.Return(m.id, media.Return{Address: addressOf(e)}), true))
+	case m.capable && !m.hasToken(msg.ResumeToken) && r.proven(proofOf(&msg.Identity, msg.ResumeToken)) != m:
 		r.refuse(e.Socket, protocol.Refuse(protocol.ErrForbidden,
 			"the resume token is not this member's", "恢复令牌与该成员不符"))
 	case !m.capable && m.socket != "" && !m.user.Proves():
@@ -198,7 +197,7 @@ func (r *Room) takeOver(now time.Time, m *member, e Entry) {
 		r.remove(now, mine, nil) // the socket was another member's until now
 	}
 	how := media.Return{Moved: m.addr != e.Addr, Address: addressOf(e)}
-	whole := r.missed(now, m, e.Msg.(*protocol.Reconnect).Seen)
+	whole := r.missed(now, m, e.Msg.(*protocol.Reconnect))
 	if m.socket != "" {
 		delete(r.sockets, m.socket)
 		r.out = append(r.out, Outbound{Socket: m.socket, Kick: "taken over by a new connection"})

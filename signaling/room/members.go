@@ -24,7 +24,8 @@ type member struct {
 	claim    claim // to be host
 	yielded  bool  // it has given up a claim, so it is host only where no other member can be
 	listens  bool  // it came with a token for the audience
-	signaled bool  // it had a connector
+	signaled bool  // it had a connector, or was a member before
+	shown    proof // what its client proved when it came in, beside proof
 
 	// Of the present socket.
 
@@ -116,12 +117,13 @@ func without(list []*member, m *member) []*member {
 }
 
 // add makes a member of a socket and tells everybody who should know.
-func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, g grant) *Verdict {
+// p is what its client proves, before whether it was a member before.
+func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, g grant, p proof, before bool) *Verdict {
 	r.lastSeq++
 	m := &member{
 		id: protocol.MemberID(e.Socket), seq: r.lastSeq, user: i.User, name: i.Name,
 		role: g.role, claim: g.claim, yielded: g.yielded, listens: g.listens, capable: i.Capable(), resumes: i.Resumes(),
-		socket: e.Socket, addr: e.Addr, joined: now,
+		socket: e.Socket, addr: e.Addr, joined: now, signaled: before,
 	}
 	if m.capable {
 		m.token = r.settings.NewToken()
@@ -131,9 +133,10 @@ func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, g grant) *Verdi
 	r.hold(m, i.Renamed)
 	r.users[m.user]++
 	r.changes = append(r.changes, UserChange{m.user, m.id, +1})
-	if p := m.proof(); p != "" && r.proofs[p] == nil {
-		r.proofs[p] = m
+	if own := m.proof(); own != "" && r.proofs[own] == nil {
+		r.proofs[own] = m
 	}
+	r.knownBy(m, p)
 	if m.role.OnStage() {
 		r.enterStage(m)
 	} else {
@@ -178,8 +181,10 @@ func (r *Room) erase(now time.Time, m *member, named []protocol.LeaveItem) {
 	if r.users[m.user]--; r.users[m.user] <= 0 {
 		delete(r.users, m.user)
 	}
-	if p := m.proof(); r.proofs[p] == m {
-		delete(r.proofs, p)
+	for _, p := range []proof{m.proof(), m.shown} {
+		if r.proofs[p] == m {
+			delete(r.proofs, p)
+		}
 	}
 	if m.socket != "" {
 		delete(r.sockets, m.socket)

@@ -272,9 +272,12 @@ func (r *Room) deadTime() time.Duration {
 // missed forgets what the member has got by all that is known when it comes
 // back, so that what is left has to be sent again. whole is false if that is
 // not all: then the member has to start afresh.
-func (r *Room) missed(now time.Time, m *member, seen *uint64) (whole bool) {
-	if m.resumes {
-		return seen != nil && m.post.seen(*seen)
+func (r *Room) missed(now time.Time, m *member, back *protocol.Reconnect) (whole bool) {
+	switch {
+	case m.capable && !m.hasToken(back.ResumeToken):
+		return false // it has not even heard that it is a new member
+	case m.resumes:
+		return back.Seen != nil && m.post.seen(*back.Seen)
 	}
 	ended := now
 	if m.socket == "" {

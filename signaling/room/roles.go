@@ -16,16 +16,19 @@ type grant struct {
 	claim   claim
 	yielded bool
 	listens bool // it stays a listener until a host brings it on stage
+	token   bool // it has a token that is valid
 }
 
 // grantFor says what a newcomer becomes. Its wish is only a wish; a token that
 // proves nothing is refused. was is what the room remembers of the client, or
-// nil.
+// nil; one that was a member comes back also when its token has meanwhile run
+// out.
 func (r *Room) grantFor(now time.Time, i *protocol.Identity, was *seat) (grant, error) {
 	var proven protocol.Role
 	if i.Token != "" {
+		var late bool
 		var err error
-		if proven, err = readToken(r.settings.TokenKey, r.name, i.Token, now); err != nil {
+		if proven, late, err = readToken(r.settings.TokenKey, r.name, i.Token, now); err != nil && (was == nil || !late) {
 			return grant{}, err
 		}
 	}
@@ -36,7 +39,7 @@ func (r *Room) grantFor(now time.Time, i *protocol.Identity, was *seat) (grant, 
 	if wish == "" {
 		wish = cmp.Or(proven, was.role)
 	}
-	g := grant{role: protocol.RoleAudience, yielded: was.yielded, listens: proven == protocol.RoleAudience || was.listens && proven == ""}
+	g := grant{role: protocol.RoleAudience, yielded: was.yielded, token: proven != "", listens: proven == protocol.RoleAudience || was.listens && proven == ""}
 	switch {
 	case g.listens && !r.policy.audience():
 		return grant{}, protocol.Refuse(protocol.ErrMode,

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"crypto/subtle"
 	"slices"
 	"time"
 
@@ -41,10 +42,26 @@ func (m *member) proof() proof {
 	return ""
 }
 
+// hasToken reports whether a token is the member's, from its joined.
+func (m *member) hasToken(token string) bool {
+	return subtle.ConstantTimeCompare([]byte(m.token), []byte(token)) == 1
+}
+
+// knownBy has a member be found, too, by what its client proved when it came
+// in: the token of an earlier membership. A client whose connection ends before
+// its joined arrives knows no other one.
+func (r *Room) knownBy(m *member, p proof) {
+	if p != "" && r.proofs[p] == nil {
+		m.shown = p
+		r.proofs[p] = m
+	}
+}
+
 // seat is what the room remembers of one who was a member: the role it gets
 // back, and that a lock does not shut it out.
 type seat struct {
 	proof    proof
+	shown    proof // as of member
 	role     protocol.Role
 	claim    claim
 	yielded  bool
@@ -53,6 +70,9 @@ type seat struct {
 	vanished bool // it did not say that it leaves
 	until    time.Time
 }
+
+// isOf reports whether it is that of a client that proves p.
+func (s *seat) isOf(p proof) bool { return s.proof == p || s.shown == p }
 
 // removed is a member that a host or the operator put out. It stays out for
 // the room's life, or until a host lets it in.
@@ -71,12 +91,13 @@ func (r *Room) keepSeat(now time.Time, m *member, vanished bool) {
 		return
 	}
 	r.dropSeat(p)
+	r.dropSeat(m.shown)
 	if len(r.seats) >= maxSeats {
 		i := max(0, slices.IndexFunc(r.seats, func(s *seat) bool { return s.claim == 0 }))
 		r.seats = slices.Delete(r.seats, i, i+1)
 	}
 	r.seats = append(r.seats, &seat{
-		proof: p, role: m.role, claim: m.claim, yielded: m.yielded, listens: m.listens,
+		proof: p, shown: m.shown, role: m.role, claim: m.claim, yielded: m.yielded, listens: m.listens,
 		inside: r.locked, vanished: vanished, until: now.Add(r.settings.Remember),
 	})
 }
@@ -87,14 +108,14 @@ func (r *Room) seatOf(now time.Time, p proof) *seat {
 	if p == "" {
 		return nil
 	}
-	if i := slices.IndexFunc(r.seats, func(s *seat) bool { return s.proof == p }); i >= 0 {
+	if i := slices.IndexFunc(r.seats, func(s *seat) bool { return s.isOf(p) }); i >= 0 {
 		return r.seats[i]
 	}
 	return nil
 }
 
 func (r *Room) dropSeat(p proof) {
-	r.seats = slices.DeleteFunc(r.seats, func(s *seat) bool { return s.proof == p })
+	r.seats = slices.DeleteFunc(r.seats, func(s *seat) bool { return p != "" && s.isOf(p) })
 }
 
 // forgetSeats drops those whose time is over. All are kept equally long, so

@@ -50,23 +50,23 @@ func sign(key []byte, said string) string {
 
 // readToken gives the role a token proves in a room. The error is a
 // *protocol.Error (ErrForbidden), and the same whatever is wrong but the time:
-// a forger learns nothing.
-func readToken(key []byte, room, token string, now time.Time) (protocol.Role, error) {
+// a forger learns nothing. late: only the time is wrong.
+func readToken(key []byte, room, token string, now time.Time) (role protocol.Role, late bool, err error) {
 	wrong := protocol.Refuse(protocol.ErrForbidden, "the token is not valid for this room", "该令牌对此房间无效")
 	said, proof, ok := strings.Cut(token, ".")
 	if !ok || len(key) == 0 || !hmac.Equal([]byte(proof), []byte(sign(key, said))) {
-		return "", wrong
+		return "", false, wrong
 	}
 	data, err := base64.RawURLEncoding.DecodeString(said)
 	if err != nil {
-		return "", wrong
+		return "", false, wrong
 	}
 	var c statement
 	if json.Unmarshal(data, &c) != nil || c.Room != room {
-		return "", wrong
+		return "", false, wrong
 	}
 	if now.Unix() >= c.Until {
-		return "", protocol.Refuse(protocol.ErrForbidden, "the token is out of date", "该令牌已过期")
+		return "", true, protocol.Refuse(protocol.ErrForbidden, "the token is out of date", "该令牌已过期")
 	}
-	return c.Role, nil
+	return c.Role, false, nil
 }
