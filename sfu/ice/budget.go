@@ -14,6 +14,10 @@ type Limits struct {
 	EachForgive time.Duration // one of them is forgiven after each such time
 	All         int           // checks in all
 	AllForgive  time.Duration
+	// Own is how many checks that were not answered, ever, need nothing of the
+	// budget above: so that a client that spends it all keeps no other from its
+	// first path.
+	Own int
 }
 
 // Budget bounds checks that were sent to addresses which are not proved. Proved
@@ -26,6 +30,7 @@ type Budget struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	all  debt
+	owed int                   // checks that were not answered, ever
 	each map[netip.Prefix]debt // those that are not 0
 }
 
@@ -57,9 +62,10 @@ func (b *Budget) spend(to netip.Addr, now time.Duration) bool {
 	if all.checks >= b.limits.All || each.checks >= b.limits.Each {
 		return false
 	}
-	if b.above != nil && !b.above.spend(to, now) {
+	if b.above != nil && !b.above.spend(to, now) && b.owed >= b.limits.Own {
 		return false
 	}
+	b.owed++
 	all.checks++
 	each.checks++
 	b.all, b.each[at] = all, each
@@ -71,6 +77,7 @@ func (b *Budget) spend(to netip.Addr, now time.Duration) bool {
 func (b *Budget) earn(to netip.Addr, checks int) {
 	b.mu.Lock()
 	at := reach.Owner(to)
+	b.owed = max(b.owed-checks, 0)
 	b.all.checks = max(b.all.checks-checks, 0)
 	if each, ok := b.each[at]; ok && each.checks > checks {
 		each.checks -= checks

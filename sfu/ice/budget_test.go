@@ -59,6 +59,52 @@ func TestAnsweredChecksAreFree(t *testing.T) {
 	}
 }
 
+// A client that spends the server's budget, with sources that it forges, keeps no
+// other one out, not even one at the address that it forges. What a connection has
+// for itself it has once.
+func TestSpentBudgetKeepsNoClientOut(t *testing.T) {
+	server := NewBudget(Limits{Each: 4, EachForgive: time.Hour, All: 8, AllForgive: time.Hour}, nil)
+	connection := func() *Budget {
+		return NewBudget(Limits{Each: 32, EachForgive: time.Second, All: 64, AllForgive: time.Second, Own: 2}, server)
+	}
+	flood := func(w *world, owner netip.AddrPort) (checks int) {
+		for port := range uint16(20) {
+			w.request(netip.AddrPortFrom(owner.Addr(), 1000+port))
+		}
+		for _, p := range w.sent {
+			if decode(t, p.Data).Type == stun.BindingRequest {
+				checks++
+			}
+		}
+		return checks
+	}
+	for range 3 {
+		for _, forged := range []netip.AddrPort{home, mobile, victim} {
+			w := newWorld(t, connection())
+			w.start(true)
+			flood(w, forged)
+		}
+	}
+	for _, at := range []netip.AddrPort{home, victim} {
+		w := newWorld(t, connection())
+		w.start(false)
+		w.request(at, nominating)
+		w.answer(at)
+		if w.agent.State() != Connected {
+			t.Errorf("a client at %s is kept out", at)
+		}
+	}
+	b, sent := connection(), 0
+	for range 3 {
+		w := newWorld(t, b)
+		w.start(true)
+		sent += flood(w, home)
+	}
+	if sent != 2 {
+		t.Errorf("a connection sends %d checks when the server's budget is spent, want its own 2", sent)
+	}
+}
+
 // What is not answered is forgiven with time.
 func TestBudgetForgives(t *testing.T) {
 	b := NewBudget(Limits{Each: 4, EachForgive: time.Second, All: 6, AllForgive: time.Second}, nil)

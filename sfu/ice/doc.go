@@ -25,9 +25,10 @@
 //   - and never more than twice the bytes that came from it.
 //
 // A Budget bounds the checks that are not answered: those of one connection, also
-// over its ICE restarts, those to one address, and all of a server's. An address
-// that no client of this server can have, or the server's own, gets nothing at all
-// (see Addresses).
+// over its ICE restarts, those to one address, and all of a server's. The first few of
+// a connection do not need the server's, so that no client keeps another one out. An
+// address that no client of this server can have, or the server's own, gets nothing
+// at all (see Addresses).
 //
 // # What an address gets afterwards
 //

@@ -10,9 +10,10 @@ import (
 
 // What the checks of one connection may cost that are never answered, over all its
 // ICE restarts, and those of all connections of an endpoint. A browser with four
-// interfaces costs four, until it answers a round trip later.
+// interfaces costs four, until it answers a round trip later; these it always has:
+// they are fewer bytes than the description that makes a connection.
 var (
-	connectionLimits = ice.Limits{Each: 32, EachForgive: time.Second, All: 64, AllForgive: time.Second}
+	connectionLimits = ice.Limits{Each: 32, EachForgive: time.Second, All: 64, AllForgive: time.Second, Own: 4}
 	endpointLimits   = ice.Limits{Each: 256, EachForgive: 50 * time.Millisecond, All: 4096, AllForgive: 2 * time.Millisecond}
 )
 

@@ -23,6 +23,8 @@ const (
 	// returnTime is how long a client may need to connect again after it has
 	// noticed the loss itself, while its old socket still looks alive.
 	returnTime = 15 * time.Second
+	// sweepPause is the time between two looks for what is too old to be kept.
+	sweepPause = time.Second
 	// maxRefusals is how many refusals of numbered messages are remembered.
 	maxRefusals = 32
 )
@@ -43,6 +45,7 @@ type post struct {
 	letters []letter // oldest first
 	bytes   int
 	dropped letter // the newest of those that were too many; zero: none were
+	swept   time.Time
 
 	taken    uint64    // the number of the client's last message that was dealt with
 	refusals []refusal // of the client's last messages, oldest first
@@ -94,15 +97,27 @@ func (p *post) seen(seq uint64) (whole bool) {
 // may have been lost. whole is false if something that was sent later is not
 // kept any more.
 func (p *post) older(than time.Time) (whole bool) {
-	for i := 0; i < len(p.letters) && p.letters[i].at.Before(than); {
-		if _, offer := p.letters[i].msg.(*protocol.RelayedOffer); offer {
-			i++
-			continue
+	p.letters = slices.DeleteFunc(p.letters, func(l letter) bool {
+		_, offer := l.msg.(*protocol.RelayedOffer)
+		if offer || !l.at.Before(than) {
+			return false
 		}
-		p.bytes -= p.letters[i].size
-		p.letters = slices.Delete(p.letters, i, i+1)
+		p.bytes -= l.size
+		return true
+	})
+	if len(p.letters) == 0 {
+		p.letters = nil
 	}
 	return p.dropped.seq == 0 || p.dropped.at.Before(than)
+}
+
+// sweep is older now and then: it looks at all that is kept, so that doing it
+// for each message would cost the square of their number.
+func (p *post) sweep(now time.Time, dead time.Duration) {
+	if now.Sub(p.swept) >= sweepPause {
+		p.swept = now
+		p.older(now.Add(-dead))
+	}
 }
 
 // answered forgets the offer that a message of the client answers.
@@ -238,7 +253,7 @@ func (r *Room) post(now time.Time, m *member, l letter) {
 	}
 	if !m.resumes {
 		if m.socket != "" {
-			m.post.older(now.Add(-r.deadTime()))
+			m.post.sweep(now, r.deadTime())
 		}
 		if gone, is := l.msg.(*protocol.ConnectorGone); is {
 			m.post.ended(gone.Connector)
