@@ -43,26 +43,31 @@ func TestConsent(t *testing.T) {
 // A client that moves is followed: at once if it says so and the old address is
 // worse or no more, and without a word when the old address is silent.
 func TestClientMoves(t *testing.T) {
+	const beat = 100 * time.Millisecond
 	for _, c := range []struct {
 		name        string
 		controlling bool // the server
 		options     []option
 		stays       bool // the client, at home as well
+		every       time.Duration
 		after       time.Duration
 	}{
-		{"nominates what it prefers", false, []option{nominating, preferring(9)}, true, 100 * time.Millisecond},
-		{"nominates what it prefers less", false, []option{nominating, preferring(0)}, true, 2 * time.Second},
-		{"is elsewhere, and says nothing", false, nil, false, 5 * time.Second},
-		{"is elsewhere, and the server nominates", true, nil, false, 5 * time.Second},
+		{"nominates what it prefers", false, []option{nominating, preferring(9)}, true, beat, 100 * time.Millisecond},
+		{"nominates what it prefers less", false, []option{nominating, preferring(0)}, true, beat, 2 * time.Second},
+		{"is elsewhere, and says nothing", false, nil, false, beat, 5 * time.Second},
+		{"is elsewhere, and the server nominates", true, nil, false, beat, 3 * time.Second},
+		{"is elsewhere, says so seldom, and the server nominates", true, nil, false, 2500 * time.Millisecond, 3 * time.Second},
 	} {
 		w := connected(t, c.controlling)
 		begun := w.now
 		for w.agent.Selected() != mobile && w.now-begun < 10*time.Second {
-			w.request(mobile, c.options...)
+			if (w.now-begun)%c.every == 0 {
+				w.request(mobile, c.options...)
+			}
 			if c.stays {
-				w.live(100*time.Millisecond, home, mobile)
+				w.live(beat, home, mobile)
 			} else {
-				w.live(100*time.Millisecond, mobile)
+				w.live(beat, mobile)
 			}
 		}
 		if d := w.now - begun; d > c.after || w.agent.Selected() != mobile {

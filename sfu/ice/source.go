@@ -86,8 +86,8 @@ func (a *Agent) Tick(now time.Duration) (Outcome, time.Duration) {
 				a.check(s, false, now)
 				s.due = now + a.timing.Keepalive
 			}
-		case a.wants(s):
-			if now >= s.due {
+		default:
+			if now >= a.nextCheck(s) {
 				a.check(s, s.proved, now)
 			}
 		}
@@ -98,16 +98,23 @@ func (a *Agent) Tick(now time.Duration) (Outcome, time.Duration) {
 // Never is when an agent has nothing to do.
 const Never = time.Duration(1<<63 - 1)
 
-// wants reports whether a check of an address that is not in use is sent without
-// a request: one that may be, until there is one in use.
-func (a *Agent) wants(s *source) bool {
+// nextCheck is when a check of an address that is not in use is sent without a
+// request: one that may be, until there is one in use; and when that is silent, one
+// that the client uses since. Browsers check it every 2.5 s, and say no more.
+func (a *Agent) nextCheck(s *source) time.Duration {
 	switch {
 	case s.tries >= checkTries || s.tries == 0 && !s.proved:
-		return false
+		return Never
 	case !s.proved:
-		return true
+		return s.due
+	case !a.role.controlling:
+		return Never
+	case a.selected == nil:
+		return s.due
+	case s.heard > a.selected.alive:
+		return max(s.due, a.selected.alive+a.silence()+1)
 	}
-	return a.selected == nil && a.role.controlling
+	return Never
 }
 
 // Due is when Tick is to be called.
@@ -129,8 +136,8 @@ func (a *Agent) Due() time.Duration {
 		switch {
 		case s == a.selected:
 			due = min(due, max(s.alive+a.timing.Keepalive, s.due))
-		case a.wants(s):
-			due = min(due, s.due)
+		default:
+			due = min(due, a.nextCheck(s))
 		}
 	}
 	return due
@@ -138,8 +145,10 @@ func (a *Agent) Due() time.Duration {
 
 // isAlive reports whether an address answered since the last keepalive but one.
 func (a *Agent) isAlive(s *source, now time.Duration) bool {
-	return now-s.alive <= a.timing.Keepalive*5/2
+	return now-s.alive <= a.silence()
 }
+
+func (a *Agent) silence() time.Duration { return a.timing.Keepalive * 5 / 2 }
 
 // isSilent reports whether there is an address in use, and it is not alive.
 func (a *Agent) isSilent(now time.Duration) bool {
