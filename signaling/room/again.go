@@ -73,7 +73,8 @@ func (r *Room) beginAgain(now time.Time, m *member, e Entry, i *protocol.Identit
 	r.present(m)
 	m.socket, m.addr = e.Socket, e.Addr
 	r.sockets[m.socket] = m
-	m.post, m.resumes = post{}, i.Resumes()
+	r.settings.Kept.forget(&m.post)
+	m.resumes = i.Resumes()
 	m.audio, m.video, m.screen, m.speaking = nil, nil, false, false
 	if !m.parted {
 		r.plane.Detach(m.id, nil)

@@ -38,6 +38,11 @@ func (r *Room) Check(now time.Time) error {
 	if err := r.checkSeats(); err != nil {
 		return err
 	}
+	for _, m := range r.order {
+		if m.post.counted > maxKept || m.post.counted < m.post.bytes {
+			return fmt.Errorf("room: of %d bytes kept for %s %d are counted", m.post.bytes, m.id, m.post.counted)
+		}
+	}
 	return r.checkRest()
 }
 

@@ -30,6 +30,9 @@ type Hub struct {
 // NewHub makes a hub without rooms.
 func NewHub(s Settings, log *slog.Logger) *Hub {
 	ctx, cancel := context.WithCancel(context.Background())
+	if s.Kept == nil {
+		s.Kept = &Kept{}
+	}
 	return &Hub{
 		settings: s, log: log, ctx: ctx, cancel: cancel,
 		loops:   map[string]*Loop{},

@@ -195,6 +195,7 @@ func (r *Room) erase(now time.Time, m *member, named []protocol.LeaveItem) {
 		r.host, r.orphaned = nil, true
 	}
 	r.order = without(r.order, m)
+	r.settings.Kept.forget(&m.post)
 	r.lower(m)
 	r.changes = append(r.changes, UserChange{m.user, m.id, -1})
 	if m.role.OnStage() {

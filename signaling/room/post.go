@@ -44,6 +44,7 @@ type post struct {
 	last    uint64   // the number of the newest letter
 	letters []letter // oldest first
 	bytes   int
+	counted int    // of bytes, by Kept
 	dropped letter // the newest of those that were too many; zero: none were
 	swept   time.Time
 
@@ -63,11 +64,16 @@ func (p *post) add(l letter) letter {
 	l.seq, l.size = p.last, size(l.msg)
 	p.letters = append(p.letters, l)
 	p.bytes += l.size
-	for p.bytes > maxKept {
+	p.shrink(maxKept)
+	return l
+}
+
+// shrink forgets the oldest letters over a bound.
+func (p *post) shrink(most int) {
+	for p.bytes > most {
 		p.dropped = p.letters[0]
 		p.drop(1)
 	}
-	return l
 }
 
 // drop forgets the oldest letters.
@@ -260,6 +266,8 @@ func (r *Room) post(now time.Time, m *member, l letter) {
 		}
 	}
 	l = m.post.add(l)
+	r.settings.Kept.makeRoom(&m.post)
+	r.settings.Kept.count(&m.post)
 	if m.socket != "" {
 		r.out = append(r.out, m.outbound(l))
 	}
@@ -328,6 +336,7 @@ func (r *Room) Seen(s SocketID, seen *uint64) (taken uint64, ok bool) {
 	}
 	if seen != nil {
 		m.post.seen(*seen)
+		r.settings.Kept.count(&m.post)
 	}
 	return m.post.taken, true
 }

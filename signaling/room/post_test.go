@@ -1,6 +1,8 @@
 package room_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,3 +55,56 @@ func TestOldLettersCostNoSquare(t *testing.T) {
 		t.Errorf("it took %v to send all, and %v to forget it", sending, forgetting)
 	}
 }
+
+// TestKeptIsBoundedInAll holds that clients that never say how far they have
+// come make the server keep no more than a bound for all of them together, in
+// whatever room, and that nothing is counted when they are gone.
+func TestKeptIsBoundedInAll(t *testing.T) {
+	const rooms, members, bound = 4, 80, 256 << 20
+	now := time.Unix(1e9, 0)
+	kept := &room.Kept{}
+	var all []*room.Room
+	for range rooms {
+		r := room.New("r", room.Settings{
+			Grace: 15 * time.Second, Kept: kept, NewToken: func() string { return "token" },
+			NewPlane: func(string, room.Policy) media.Plane { return p2p.New() },
+		}, room.Policy{}, now)
+		all = append(all, r)
+		for i := range members {
+			r.Enter(now, room.Entry{Socket: deaf(i), Msg: &protocol.Join{Identity: protocol.Identity{
+				User: protocol.UserID(fmt.Sprint("0123456789abcdef", i)), Name: fmt.Sprint("m", i), Room: "r",
+				Capabilities: []string{protocol.CapabilityRoster, protocol.CapabilityResume},
+			}}})
+		}
+		sdp := strings.Repeat("a=x\r\n", 50_000)
+		for i := range members {
+			for n := range 9 {
+				_ = r.Handle(now, deaf(i), &protocol.Offer{
+					Connector: protocol.ConnectorID(fmt.Sprint(n)), Member: protocol.MemberID(deaf((i + 1) % members)),
+					Offer: protocol.Description{Type: "offer", SDP: sdp}, StreamType: protocol.StreamDisplay,
+				})
+			}
+			r.Drain()
+			if err := r.Check(now); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := kept.Bytes(); n < bound/2 || n > bound+rooms*members*(64<<10) {
+		t.Errorf("%d MiB are kept", n>>20)
+	}
+	for _, r := range all[1:] {
+		for i := range members {
+			r.Gone(now, deaf(i))
+		}
+		r.Tick(now.Add(time.Minute))
+	}
+	if err := all[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := kept.Bytes(); n != 0 {
+		t.Errorf("%d bytes are counted for members that are gone", n)
+	}
+}
+
+func deaf(i int) room.SocketID { return room.SocketID(fmt.Sprint("deaf", i)) }

@@ -27,6 +27,7 @@ type Settings struct {
 	// JoinsPerAddress is how many members join a room from one address at once;
 	// an eighth of it more every second. 0: no limit.
 	JoinsPerAddress int
+	Kept            *Kept  // for the members of all rooms; nil: of each room alone
 	TokenKey        []byte // HMAC key of role tokens; nil: there are none, and any is refused
 
 	// NewPlane makes the plane of a new room; p is complete.
@@ -135,6 +136,9 @@ type UserChange struct {
 // New makes an empty room. What p leaves open is the server's.
 func New(name string, s Settings, p Policy, created time.Time) *Room {
 	p = p.over(s.Policy)
+	if s.Kept == nil {
+		s.Kept = &Kept{}
+	}
 	plane := s.NewPlane(name, p)
 	return &Room{
 		name: name, settings: s, policy: p, created: created,
@@ -251,7 +255,12 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // Close ends the plane. Nothing else is called after it.
-func (r *Room) Close() error { return r.plane.Close() }
+func (r *Room) Close() error {
+	for _, m := range r.order {
+		r.settings.Kept.forget(&m.post)
+	}
+	return r.plane.Close()
+}
 
 // Holds reports whether a socket is a member's present one, or waits to
 // become it.
