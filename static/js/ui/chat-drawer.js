@@ -13,6 +13,9 @@ await styled('chat');
 const NEAR_END = 80; // pixels: whoever is this near the end follows new messages
 const TALLEST = 144; // pixels of the field
 const MAX_TEXT = 10_000; // UTF-16 units of one message
+/** Messages in the document at a time: each more makes every new one dearer. Others come when one scrolls to them. */
+const SHOWN = 200;
+const PAGE = 50;
 
 export class ChatDrawer extends HTMLElement {
   /** Of a file, in bytes. */
@@ -22,11 +25,14 @@ export class ChatDrawer extends HTMLElement {
   #messages = [];
   /** @type {readonly Transfer[] | null} */
   #transfers = null;
-  /** @type {Map<string, HTMLElement>} cards by transfer id */
-  #cards = new Map();
+  /** The messages shown are those from #first to before #last. */
+  #first = 0;
+  #last = 0;
+  /** @type {Map<string, HTMLElement>} messages of files by transfer id, shown or not: what they offer is made once */
+  #fileItems = new Map();
   #missed = 0;
   #tooLong = false;
-  #list = h('ol', { class: 'messages', testid: 'messages', label: 'chat.messages', attrs: { tabindex: 0 }, on: { scroll: () => { if (this.#atEnd()) this.#follow(); } } });
+  #list = h('ol', { class: 'messages', testid: 'messages', label: 'chat.messages', attrs: { tabindex: 0 }, on: { scroll: () => this.#scrolled() } });
   #empty = h('div', { class: 'chat-empty' }, h('h3', { t: 'chat.empty' }), h('p', { class: 'soft', t: 'chat.emptyLead' }));
   #newer = h('button', { class: 'button primary newer', testid: 'chat-newer', attrs: { type: 'button', hidden: true }, on: { click: () => this.#follow() } });
   #field = h('textarea', { class: 'chat-field', testid: 'chat-input', label: 'chat.input', attrs: { rows: 1, enterkeyhint: 'send' } });
@@ -69,17 +75,9 @@ export class ChatDrawer extends HTMLElement {
     this.#transfers = transfers;
     const following = this.#atEnd();
     const fresh = messages.slice(this.#messages.length);
-    for (const [index, message] of fresh.entries()) {
-      const before = messages[this.#messages.length + index - 1];
-      const transfer = transfers.find(({ id }) => id === message.transfer);
-      const item = chatMessage(message, before, transfer, (id) => this.#ask('chat-cancel', id));
-      const card = item.querySelector('.file');
-      if (transfer && card instanceof HTMLElement) this.#cards.set(transfer.id, card);
-      this.#list.append(item);
-    }
     this.#messages = messages;
     for (const transfer of transfers) {
-      const card = this.#cards.get(transfer.id);
+      const card = this.#fileItems.get(transfer.id)?.querySelector('.file');
       if (card) showTransfer(card, transfer);
     }
     this.#empty.hidden = messages.length > 0;
@@ -89,7 +87,10 @@ export class ChatDrawer extends HTMLElement {
       return;
     }
     if (following || fresh.some((message) => message.self)) this.#follow();
-    else this.#miss(fresh.length);
+    else {
+      this.#showNewer(SHOWN - (this.#last - this.#first));
+      this.#miss(fresh.length);
+    }
     if (!this.hidden) this.#ask('chat-read');
   }
 
@@ -184,15 +185,87 @@ export class ChatDrawer extends HTMLElement {
     this.#field.style.setProperty('height', `${Math.min(TALLEST, this.#field.scrollHeight)}px`);
   }
 
-  #atEnd() {
+  #nearEnd() {
     const { scrollTop, scrollHeight, clientHeight } = this.#list;
     return scrollHeight - scrollTop - clientHeight < NEAR_END;
+  }
+
+  #atEnd() {
+    return this.#last === this.#messages.length && this.#nearEnd();
   }
 
   #follow() {
     this.#missed = 0;
     this.#newer.hidden = true;
+    const { length } = this.#messages;
+    if (this.#last < length - SHOWN) { // too far back to go on from there
+      this.#list.replaceChildren();
+      this.#first = this.#last = length - SHOWN;
+    }
+    this.#showNewer(length - this.#last);
     this.#scroll();
+  }
+
+  /** Whoever comes near an end of what is shown gets more. */
+  #scrolled() {
+    if (this.#nearEnd() && this.#last < this.#messages.length) this.#showNewer(PAGE);
+    else if (this.#atEnd()) this.#follow();
+    else if (this.#list.scrollTop < NEAR_END && this.#first > 0) this.#showOlder(PAGE);
+  }
+
+  /** @param {number} count */
+  #showNewer(count) {
+    const end = Math.min(this.#last + count, this.#messages.length);
+    if (end <= this.#last) return;
+    const mark = this.#list.lastElementChild;
+    while (this.#last < end) this.#list.append(this.#item(this.#last++));
+    this.#inPlace(mark, () => {
+      for (; this.#last - this.#first > SHOWN; this.#first++) this.#drop(this.#list.firstElementChild);
+    });
+  }
+
+  /** @param {number} count */
+  #showOlder(count) {
+    const start = Math.max(0, this.#first - count);
+    const mark = this.#list.firstElementChild;
+    this.#inPlace(mark, () => {
+      while (this.#first > start) this.#list.prepend(this.#item(--this.#first));
+      for (; this.#last - this.#first > SHOWN; this.#last--) this.#drop(this.#list.lastElementChild);
+    });
+  }
+
+  /**
+   * Takes a message out of the document; a focus in it stays in the list.
+   * @param {Element | null} item
+   */
+  #drop(item) {
+    if (item?.contains(document.activeElement)) this.#list.focus({ preventScroll: true });
+    item?.remove();
+  }
+
+  /**
+   * What one reads stays where it is, whatever comes or goes above it.
+   * @param {Element | null} mark
+   * @param {() => void} change
+   */
+  #inPlace(mark, change) {
+    const top = mark?.getBoundingClientRect().top ?? 0;
+    change();
+    if (mark?.isConnected) this.#list.scrollTop += mark.getBoundingClientRect().top - top;
+  }
+
+  /** @param {number} index */
+  #item(index) {
+    const message = this.#messages[index];
+    const transfer = this.#transfers?.find(({ id }) => id === message.transfer);
+    const known = transfer && this.#fileItems.get(transfer.id);
+    if (known) return known;
+    const item = chatMessage(message, this.#messages[index - 1], transfer, (id) => this.#ask('chat-cancel', id));
+    // Those that are not shown count, too.
+    item.setAttribute('aria-posinset', String(index + 1));
+    item.setAttribute('aria-setsize', '-1');
+    if (transfer) this.#fileItems.set(transfer.id, item);
+    return item;
   }
 
   #scroll() {

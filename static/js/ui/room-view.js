@@ -267,7 +267,7 @@ class RoomView {
   /** @param {DeviceLoss} loss */
   #lost(loss) {
     const [key, { device }] = lossSentence(loss);
-    this.#toasts.add(t(key, { device: device || t('device.default') }), { urgent: true });
+    this.#toasts.add(t(key, { device: device || t('device.default') }), { urgent: true, about: loss.kind });
   }
 
   /** @param {ChatMessage} message */

@@ -15,11 +15,13 @@ export class ToastList extends HTMLElement {
   /**
    * Gives what takes it away before its time.
    * @param {string} text
-   * @param {{urgent?: boolean, action?: {text: string, run: () => void}}} [options]
+   * @param {{urgent?: boolean, about?: string, action?: {text: string, run: () => void}}} [options] of what is said `about`
+   *   the same thing only the newest stays
    */
-  add(text, { urgent = false, action } = {}) {
+  add(text, { urgent = false, about = '', action } = {}) {
     announce(text, urgent);
-    const toast = h('div', { class: urgent ? 'toast urgent' : 'toast', testid: 'toast' }, urgent && icon('warn'), h('span', {}, text));
+    for (const older of [...this.children]) if (about && older instanceof HTMLElement && older.dataset.about === about) older.remove();
+    const toast = h('div', { class: urgent ? 'toast urgent' : 'toast', testid: 'toast', attrs: { 'data-about': about || null } }, urgent && icon('warn'), h('span', {}, text));
     const close = () => { clearTimeout(timer); toast.remove(); };
     if (action) {
       toast.append(h('button', { class: 'button plain', testid: 'toast-action', attrs: { type: 'button' }, on: { click: () => { close(); action.run(); } } }, action.text));
