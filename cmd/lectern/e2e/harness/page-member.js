@@ -132,6 +132,11 @@ export class PageMember {
       [...document.querySelectorAll('[data-testid="message-text"]')].some((message) => message.textContent.includes(wanted))), text));
   }
 
+  /** All messages of the chat, from the first. */
+  lines() {
+    return this.page.$$eval(this.selector('message-text'), (all) => all.map(({ textContent }) => textContent));
+  }
+
   /** Breaks nothing out of the page: true if nothing is wider than the window. */
   fits() {
     return this.page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth

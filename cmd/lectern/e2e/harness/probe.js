@@ -22,6 +22,16 @@ export function probe() {
     say: (event, data) => socket.send(JSON.stringify({ event, data })),
   };
 
+  /** A description of the server with the ports of harness/relay.js. */
+  const relayed = async (sdp) => {
+    const lines = sdp.split('\r\n').map(async (line) => {
+      const words = line.split(' ');
+      if (words[0].startsWith('a=candidate:')) words[5] = await window.relayOf(words[4], words[5]);
+      return words.join(' ');
+    });
+    return (await Promise.all(lines)).join('\r\n');
+  };
+
   window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...args) {
       super(...args);
@@ -36,10 +46,12 @@ export function probe() {
       return super.addIceCandidate({ candidate: words.join(' '), sdpMid: init.sdpMid, sdpMLineIndex: init.sdpMLineIndex, usernameFragment: init.usernameFragment });
     }
 
-    setRemoteDescription(description) {
+    async setRemoteDescription(description) {
       const sdp = description?.sdp ?? '';
       // The server writes this line, Chromium does not.
-      if (!window.probe.walled || !sdp.includes('a=end-of-candidates')) return super.setRemoteDescription(description);
+      const ofServer = sdp.includes('a=end-of-candidates');
+      if (ofServer && window.relayOf) return super.setRemoteDescription({ type: description.type, sdp: await relayed(sdp) });
+      if (!window.probe.walled || !ofServer) return super.setRemoteDescription(description);
       return super.setRemoteDescription({
         type: description.type, sdp: sdp.replace(/^a=candidate:.*\r\n/mg, '').replace(/^a=ice-(ufrag|pwd):.*$/mg, (line, key) => `a=ice-${key}:${'x'.repeat(24)}`),
       });

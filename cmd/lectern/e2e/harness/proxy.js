@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 
 /**
  * Starts a proxy on a free port of 127.0.0.1 before the server on `targetPort`; clients use its `url`. Set `refusing`
- * to keep clients from coming back, `cut()` and `linger()` break what is open, `close()` ends it.
+ * to keep clients from coming back, `cut()`, `linger()` and `silence()` break what is open, `close()` ends it.
  * @param {number} targetPort
  */
 export async function startProxy(targetPort) {
@@ -19,6 +19,7 @@ class Proxy {
     this.pairs = new Set();
     this.lingering = new Set();
     this.rest = new Set(); // all whose client is gone
+    this.silent = new Set();
     this.refusing = false;
     this.server = createServer((client) => this.accept(client));
   }
@@ -75,6 +76,48 @@ class Proxy {
       this.lingering.add(upstream);
       upstream.on('close', () => this.lingering.delete(upstream));
     }
+  }
+
+  /**
+   * Lets nothing pass on the open WebSockets any more, as a network that is away: neither end notices. What the clients
+   * say is kept for `deliver()`, their goodbyes too. Nobody gets in meanwhile.
+   */
+  silence() {
+    this.refusing = true;
+    for (const { client, upstream, upgraded } of this.take()) {
+      client.unpipe(upstream);
+      upstream.unpipe(client);
+      if (!upgraded) { // a connection of HTTP that is idle may stay for minutes
+        client.destroy();
+        upstream.destroy();
+        continue;
+      }
+      const kept = { client, upstream, said: [], lost: '' };
+      client.on('data', (bytes) => kept.said.push(bytes)).resume();
+      upstream.on('data', (bytes) => { kept.lost += bytes.toString('latin1'); }).resume();
+      this.silent.add(kept);
+      this.rest.add(upstream);
+    }
+  }
+
+  /** What the server has said into the silence. */
+  get lost() {
+    return [...this.silent].map(({ lost }) => lost).join('');
+  }
+
+  /** Whether the clients have given up their silent connections. */
+  get left() {
+    return [...this.silent].every(({ client }) => client.destroyed);
+  }
+
+  /** The network is back: what the clients said arrives first, late, and only then does anybody get in. */
+  async deliver() {
+    await Promise.all([...this.silent].map(({ upstream, said }) => new Promise((resolve) => {
+      if (upstream.destroyed) resolve();
+      else upstream.once('close', resolve).end(Buffer.concat(said));
+    })));
+    this.silent.clear();
+    this.refusing = false;
   }
 
   take() {
