@@ -87,7 +87,7 @@ func (l *saidLink) Send(text []byte) { l.said = append(l.said, string(text)) }
 // the sender, each in the words its client knows.
 func TestDroppedIsTold(t *testing.T) {
 	links := map[*connector]*saidLink{}
-	p := newPlane(slog.New(slog.DiscardHandler), identity{strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
+	p := newPlane(slog.New(slog.DiscardHandler), identity{fingerprint: strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
 		func(e events, _ *outlet, _ []*box) link {
 			l := &saidLink{}
 			links[e.(*connector)] = l

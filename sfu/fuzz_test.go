@@ -105,7 +105,7 @@ func FuzzSignal(f *testing.F) {
 			return
 		}
 		var made []*connector
-		p := newPlane(slog.New(slog.DiscardHandler), identity{strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
+		p := newPlane(slog.New(slog.DiscardHandler), identity{fingerprint: strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
 			func(e events, _ *outlet, _ []*box) link {
 				made = append(made, e.(*connector))
 				e.opened(transport.Local{Ufrag: "ufrag", Password: "passwordpasswordpassword"}, nil)

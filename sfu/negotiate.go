@@ -273,6 +273,9 @@ func (c *connector) mediaSection(s *section, k codec.Kind) description.Section {
 		d.StreamID, d.TrackID, d.CNAME = s.source.streamID, s.source.trackID(k), s.source.streamID
 		d.Sources = []description.Source{{SSRC: s.ssrc, RTX: s.rtx}}
 	}
+	if s.takes && k == codec.Video {
+		d.Bandwidth = c.plane.identity.maxBitrate
+	}
 	return d
 }
 

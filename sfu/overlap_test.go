@@ -25,7 +25,7 @@ func TestOneNegotiationAtATime(t *testing.T) {
 	for seed := range uint64(200) {
 		synctest.Test(t, func(t *testing.T) {
 			w := &world{t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 7)), browsers: map[*connector]*browser{}} //nolint:gosec // a test
-			w.plane = newPlane(slog.New(slog.DiscardHandler), identity{strings.TrimSuffix(strings.Repeat("AB:", 32), ":")}, w.link)
+			w.plane = newPlane(slog.New(slog.DiscardHandler), identity{fingerprint: strings.TrimSuffix(strings.Repeat("AB:", 32), ":")}, w.link)
 			for _, id := range []protocol.MemberID{"a", "b", "c"} {
 				w.plane.Attach(id, media.Profile{Stage: true})
 				w.step()

@@ -48,6 +48,7 @@ type Plane struct {
 // identity is what all descriptions of a server have in common.
 type identity struct {
 	fingerprint string // SHA-256, as in SDP
+	maxBitrate  uint64 // bit/s of a client's video; 0: no limit
 }
 
 var _ media.Plane = (*Plane)(nil)

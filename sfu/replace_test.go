@@ -16,7 +16,7 @@ import (
 // also if the new one has to be replaced in turn.
 func TestLargeConnectorIsReplacedOnce(t *testing.T) {
 	var made []*connector
-	p := newPlane(slog.New(slog.DiscardHandler), identity{strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
+	p := newPlane(slog.New(slog.DiscardHandler), identity{fingerprint: strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
 		func(e events, _ *outlet, _ []*box) link {
 			made = append(made, e.(*connector))
 			e.opened(transport.Local{Ufrag: "ufrag", Password: "passwordpasswordpassword"}, nil)

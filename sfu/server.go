@@ -22,8 +22,11 @@ type Config struct {
 	Addresses []netip.Addr   // what clients are told instead of this machine's addresses
 	Socket    egress.Options // what the kernel is not to be asked for
 	Sockets   int            // that share the port, 1 to 64, see transport.Config; 0: by the number of cores
-	MaxFile   int64          // bytes of a file that a client may send to the others; 0: no limit
-	Logger    *slog.Logger   // nil: nothing is logged
+	// MaxBitrate is the most a client may send on one track, in bit/s; 0: no limit.
+	// Its client is told, and of a track with more whole frames are left out.
+	MaxBitrate int
+	MaxFile    int64        // bytes of a file that a client may send to the others; 0: no limit
+	Logger     *slog.Logger // nil: nothing is logged
 }
 
 // Server is what the SFU planes of all rooms share: the UDP port, the
@@ -33,6 +36,7 @@ type Server struct {
 	fan      *track.Fanout
 	clock    *clock
 	maxFile  int64
+	bitrate  uint64
 	log      *slog.Logger
 	counters counters
 }
@@ -60,7 +64,12 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{endpoint: e, fan: track.NewFanout(e.NewBatch), clock: startClock(), maxFile: c.MaxFile, log: c.Logger}, nil
+	fan := track.NewFanout(e.NewBatch)
+	fan.MaxBitrate = c.MaxBitrate
+	return &Server{
+		endpoint: e, fan: fan, clock: startClock(), maxFile: c.MaxFile, log: c.Logger,
+		bitrate: uint64(max(c.MaxBitrate, 0)), //nolint:gosec // never negative
+	}, nil
 }
 
 // socketsFor is how many sockets a machine's port has unless it is set:
@@ -76,7 +85,7 @@ func (s *Server) Addresses() []netip.Addr { return s.endpoint.Addresses() }
 // NewPlane makes the plane of one room. log names the room.
 func (s *Server) NewPlane(log *slog.Logger) *RoomPlane {
 	r := &RoomPlane{}
-	r.Plane = newPlane(log, identity{s.endpoint.Fingerprint()}, func(e events, in *outlet, out []*box) link {
+	r.Plane = newPlane(log, identity{s.endpoint.Fingerprint(), s.bitrate}, func(e events, in *outlet, out []*box) link {
 		return s.newSession(e, in, out, &r.running)
 	})
 	r.fan = s.fan

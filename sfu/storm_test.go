@@ -61,7 +61,7 @@ func TestStageStorm(t *testing.T) {
 	for seed := range uint64(300) {
 		rnd := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test
 		var made []*connector
-		p := newPlane(slog.New(slog.DiscardHandler), identity{strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
+		p := newPlane(slog.New(slog.DiscardHandler), identity{fingerprint: strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
 			func(e events, _ *outlet, _ []*box) link {
 				made = append(made, e.(*connector))
 				e.opened(transport.Local{Ufrag: "ufrag", Password: "passwordpasswordpassword"}, nil)

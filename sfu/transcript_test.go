@@ -79,7 +79,7 @@ type player struct {
 
 func replay(t *testing.T, script string) string {
 	p := &player{t: t, last: map[*fakeLink]*description.Description{}}
-	p.plane = newPlane(slog.New(slog.DiscardHandler), identity{strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
+	p.plane = newPlane(slog.New(slog.DiscardHandler), identity{fingerprint: strings.TrimSuffix(strings.Repeat("AB:", 32), ":")},
 		func(e events, _ *outlet, _ []*box) link {
 			l := &fakeLink{p: p, c: e.(*connector), n: len(p.links) + 1}
 			p.links = append(p.links, l)

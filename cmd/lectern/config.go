@@ -28,6 +28,7 @@ type Config struct {
 	P2PReturn       time.Duration
 	Stage           int
 	MaxMembers      int
+	MaxBitrate      int // Mbit/s
 	MaxFile         int // MB
 	AdminToken      secret
 	Grace           time.Duration
@@ -60,6 +61,7 @@ func Default() Config {
 		P2PReturn:       2 * time.Minute,
 		Stage:           16,
 		MaxMembers:      2000,
+		MaxBitrate:      8,
 		MaxFile:         100,
 		Grace:           15 * time.Second,
 		Remember:        15 * time.Minute,
@@ -180,6 +182,7 @@ func (c Config) validateNumbers() error {
 	for _, l := range []limit{
 		{"p2p-max", c.P2PMax, 2, 16},
 		{"stage", c.Stage, 1, 64},
+		{"max-bitrate", c.MaxBitrate, 0, 1000},
 		{"max-file", c.MaxFile, 1, 10_000},
 		{"rtc-sockets", c.RTCSockets, 0, 64},
 	} {

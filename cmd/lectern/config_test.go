@@ -129,7 +129,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 func TestBoundsAreIncluded(t *testing.T) {
 	for _, args := range []string{
 		"--p2p-max 2", "--p2p-max 16", "--p2p-return 0", "--p2p-return 1s", "--p2p-return 24h", "--stage 1", "--stage 64",
-		"--max-file 1", "--max-file 10000", "--rtc-sockets 0", "--rtc-sockets 64", "--max-members 0", "--max-members 100000",
+		"--max-file 1", "--max-file 10000", "--max-bitrate 0", "--max-bitrate 1000", "--rtc-sockets 0", "--rtc-sockets 64", "--max-members 0", "--max-members 100000",
 		"--admin-token 0123456789abcdef", "--admin-token " + strings.Repeat("~", 256),
 	} {
 		if _, _, err := readConfig(strings.Fields(args), nil, files(nil)); err != nil {

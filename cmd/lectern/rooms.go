@@ -27,7 +27,8 @@ func openMedia(cfg Config, log *slog.Logger) (*sfu.Server, error) {
 		return nil, nil // no server is what p2p means
 	}
 	c := sfu.Config{
-		Port: cfg.RTCPort, Addresses: cfg.rtcAddresses(), MaxFile: cfg.maxFileBytes(), Logger: log,
+		Port: cfg.RTCPort, Addresses: cfg.rtcAddresses(), Logger: log,
+		MaxFile: cfg.maxFileBytes(), MaxBitrate: cfg.MaxBitrate * 1_000_000,
 		Socket:  egress.Options{NoGSO: cfg.RTCBatching != "auto", NoMulti: cfg.RTCBatching == "off"},
 		Sockets: cfg.RTCSockets,
 	}

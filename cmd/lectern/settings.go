@@ -60,6 +60,9 @@ func ofRooms() []setting {
 			func(c *Config) *bool { return &c.StageToken }),
 		integer("max-members", "The most members in one room, stage and audience; 0 means no limit.",
 			func(c *Config) *int { return &c.MaxMembers }),
+		integer("max-bitrate", "The most that a client may send of one picture or sound, in Mbit/s; 0 means no limit. In rooms that the "+
+			"server carries, clients are told, and of a stream with more the server leaves out frames.",
+			func(c *Config) *int { return &c.MaxBitrate }),
 		integer("max-file", "The largest file that the server passes on in chat, in MB of 1048576 bytes. Files between the clients have no limit.",
 			func(c *Config) *int { return &c.MaxFile }),
 		hidden("admin-token", "TOKEN", "What a program must know to run rooms over HTTP, at /api/rooms: at least 16 characters. Other users "+

@@ -159,11 +159,14 @@ type Section struct {
 
 	// Of audio and video.
 
-	Direction        Direction   // the section's own; what the session level says does not count
-	Formats          []Format    // most wanted first, at most 64
-	Extensions       []Extension // at most 32, ids and URIs once each
-	ExtMapAllowMixed bool        // one and two byte header extensions may mix (RFC 8285 section 6)
-	RIDs             []RID       // at most 8, best first by custom
+	Direction  Direction   // the section's own; what the session level says does not count
+	Formats    []Format    // most wanted first, at most 64
+	Extensions []Extension // at most 32, ids and URIs once each
+	// Bandwidth is the most that its describer takes of it, in bit/s (RFC 8866
+	// section 5.8, RFC 3890); 0: not said. It is written and not read.
+	Bandwidth        uint64
+	ExtMapAllowMixed bool  // one and two byte header extensions may mix (RFC 8285 section 6)
+	RIDs             []RID // at most 8, best first by custom
 	// What the section sends; all empty where Direction does not send.
 	StreamID string   // of a=msid; "" is a track without a stream
 	TrackID  string   // of a=msid

@@ -38,6 +38,8 @@ func (d *Description) String() string {
 			continue
 		}
 		s.writeMediaLine(&w)
+		w.line("c=IN IP4 0.0.0.0")
+		s.writeBandwidth(&w)
 		d.writeTransport(&w, candidates)
 		candidates = false
 		w.line("a=mid:", s.MID)
@@ -96,7 +98,6 @@ func (d *Description) writeSession(w *writer) {
 
 // writeTransport writes what a live section says of the transport.
 func (d *Description) writeTransport(w *writer, candidates bool) {
-	w.line("c=IN IP4 0.0.0.0")
 	if candidates {
 		for _, c := range d.Candidates {
 			w.line("a=", c)
@@ -145,6 +146,14 @@ func (s *Section) writeMediaLine(w *writer) {
 		}
 	}
 	w.line()
+}
+
+// writeBandwidth says it twice: Chromium reads AS, in kbit/s, and Firefox TIAS.
+func (s *Section) writeBandwidth(w *writer) {
+	if s.Bandwidth > 0 {
+		w.line("b=AS:", decimal(max(s.Bandwidth/1000, 1)))
+		w.line("b=TIAS:", decimal(s.Bandwidth))
+	}
 }
 
 // writeMedia writes what is of audio and video only.

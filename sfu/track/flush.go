@@ -162,6 +162,10 @@ func forwardFrom(i int, subs []*Subscription, list []*parcel, into *egress.Batch
 // Fanout is what the tracks of one server share: goroutines that take a part of
 // a burst that has many receivers. Its methods may be called concurrently.
 type Fanout struct {
+	// MaxBitrate is the most of one track that is forwarded, in bit/s; 0: no
+	// limit. It is to be set before use.
+	MaxBitrate int
+
 	workers int
 	jobs    chan job
 	ended   sync.WaitGroup
@@ -212,6 +216,9 @@ func (f *Fanout) Close() {
 // bursts are never split.
 func (f *Fanout) New(kind codec.Kind) *Track {
 	t := &Track{kind: kind, fan: f}
+	if f != nil {
+		t.limit = newLimiter(f.MaxBitrate)
+	}
 	t.subscriptions.Store(new([]*Subscription))
 	return t
 }

@@ -12,7 +12,38 @@ const (
 	keyframePause = 300 * millisecond
 	// keyframeRetry is when a request is repeated whose keyframe has not come.
 	keyframeRetry = 500 * millisecond
+	// allowEvery is how often one viewer may have the publisher asked, in the
+	// long run, and allowBurst how often in a row: each keyframe costs the
+	// publisher and all other viewers as much as many frames.
+	allowEvery = 3 * second
+	allowBurst = 4
 )
+
+// allowance holds one viewer to that. Guarded by Subscription.mu.
+type allowance struct {
+	paid    int64 // up to when what it may in the long run is used
+	granted bool  // the viewer's last request was
+	denied  bool  // it was not, and waits for its turn
+	at      int64 // when
+}
+
+// grants tells whether a viewer may have the publisher asked. A request that
+// the last keyframe, which came at a time, has not answered costs nothing more.
+func (a *allowance) grants(now, came int64) bool {
+	if a.granted && a.at > came {
+		return true
+	}
+	a.paid = max(a.paid, now)
+	a.granted, a.at = a.paid-now <= (allowBurst-1)*allowEvery, now
+	a.denied = !a.granted
+	if a.granted {
+		a.paid += allowEvery
+	}
+	return a.granted
+}
+
+// waits tells whether a request that was denied is still of use.
+func (a *allowance) waits(came int64) bool { return a.denied && a.at > came }
 
 // keyframes asks a track's source for keyframes: merged and limited, since each
 // one costs the publisher as much as many frames.
@@ -21,6 +52,7 @@ type keyframes struct {
 	// the fan-out sees without the mutex that there is none.
 	wanted atomic.Bool
 	now    atomic.Int64 // the latest time known
+	last   atomic.Int64 // when a keyframe came
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -66,6 +98,7 @@ func (k *keyframes) await(src *source) {
 // far.
 func (k *keyframes) came() {
 	k.wanted.Store(false)
+	k.last.Store(k.now.Load())
 	k.mu.Lock()
 	k.begin = false
 	k.mu.Unlock()

@@ -132,3 +132,54 @@ func TestAudioNeedsNoKeyframe(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 }
+
+// TestOneViewerAsksSeldom has one viewer ask for a keyframe all the time, and a
+// publisher that makes each one that it is asked for: in the long run the viewer
+// costs it one in allowEvery, and others who need one get theirs at once.
+func TestOneViewerAsksSeldom(t *testing.T) {
+	track := New(codec.Video)
+	p := publish(t, track, 1000)
+	greedy, other := view(track, 5000), view(track, 6000)
+	ask := func(v *viewer, now int64) {
+		v.sender.RTCP(mustMarshal(t, &rtcp.PictureLossIndication{MediaSSRC: v.sub.ssrc}), now, nil)
+	}
+	run := func(from, to int64) (asked int) {
+		for now := from; now < to; now += 20 * ms {
+			ask(greedy, now)
+			greedy.sender.Tick(now)
+			p.receiver.Tick(now)
+			if p.plis() > 0 {
+				asked++
+				p.frame(now+ms, keyVP8())
+			} else {
+				p.frame(now+ms, deltaVP8())
+			}
+		}
+		return asked
+	}
+	p.frame(1000*ms, keyVP8())
+	if n, want := run(2000*ms, 62_000*ms), 60/3+allowBurst; n > want || n < want-2 {
+		t.Errorf("the publisher was asked %d times in a minute, want %d", n, want)
+	}
+	// One that pauses and goes on asks too.
+	before := 0
+	for now := 62_000 * ms; now < 92_000*ms; now += 20 * ms {
+		p.frame(now, deltaVP8())
+		greedy.sub.Pause()
+		greedy.sub.Resume()
+		greedy.sender.Tick(now)
+		p.receiver.Tick(now)
+		if p.plis() > 0 {
+			before++
+			p.frame(now, keyVP8())
+		}
+	}
+	if want := 30/3 + allowBurst; before > want || before < 5 {
+		t.Errorf("with pauses it was asked %d times in 30 s, want up to %d", before, want)
+	}
+	p.frame(93_000*ms, deltaVP8())
+	ask(other, 93_000*ms)
+	if n := p.plis(); n != 1 {
+		t.Errorf("%d requests for the other viewer", n)
+	}
+}

@@ -79,9 +79,10 @@ func (sub *Subscription) needsKeyframe(now int64) bool {
 	}
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
-	if !sub.waiting || now < sub.askAt {
+	came := sub.track.keyframes.last.Load()
+	if now < sub.askAt || !sub.waiting && !sub.allowance.waits(came) {
 		return false
 	}
 	sub.askAt = now + keyframeRetry
-	return true
+	return sub.allowance.grants(now, came)
 }

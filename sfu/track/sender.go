@@ -210,11 +210,14 @@ func (s *Sender) wantKeyframe(ssrc uint32, arrived int64) {
 	if sub == nil || !sub.video || !sub.flowing.Load() {
 		return
 	}
+	sub.track.keyframes.advance(arrived)
 	sub.mu.Lock()
 	sub.stats.KeyframeRequests++
+	ok := sub.allowance.grants(arrived, sub.track.keyframes.last.Load())
 	sub.mu.Unlock()
-	sub.track.keyframes.advance(arrived)
-	sub.track.RequestKeyframe()
+	if ok {
+		sub.track.RequestKeyframe()
+	}
 }
 
 func (s *Sender) report(blocks []rtcp.ReceptionReport, arrived int64) {

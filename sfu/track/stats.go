@@ -111,6 +111,7 @@ type Stats struct {
 	Subscriptions int
 	Ignored       uint64 // packets of inputs that are not current
 	Malformed     uint64 // packets whose payload makes no sense
+	Limited       uint64 // packets over the limit of their stream
 	Cached        int    // bytes kept for retransmission
 }
 
@@ -118,7 +119,7 @@ type Stats struct {
 func (t *Track) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := Stats{Subscriptions: len(*t.subscriptions.Load()), Ignored: t.ignored, Malformed: t.malformed}
+	s := Stats{Subscriptions: len(*t.subscriptions.Load()), Ignored: t.ignored, Malformed: t.malformed, Limited: t.limited}
 	if t.current != nil {
 		s.Cached = t.current.cache.Size()
 	}

@@ -35,6 +35,8 @@ type Subscription struct {
 	waiting  bool      // video: for a keyframe
 	askAt    int64     // when to ask for one again
 
+	allowance allowance
+
 	// routes are for the formats of routed, by their index there.
 	routes []route
 	routed *formats
@@ -74,11 +76,15 @@ func (sub *Subscription) begin() {
 		sub.mu.Unlock()
 		return
 	}
+	now := sub.track.keyframes.now.Load()
 	sub.source, sub.waiting = nil, sub.video
-	sub.askAt = sub.track.keyframes.now.Load() + keyframeRetry
+	sub.askAt = now + keyframeRetry
 	sub.flowing.Store(true)
+	ok := sub.allowance.grants(now, sub.track.keyframes.last.Load())
 	sub.mu.Unlock()
-	sub.track.RequestKeyframe()
+	if ok { // else Tick asks later
+		sub.track.RequestKeyframe()
+	}
 }
 
 // Pause stops the packets. The viewer's stream will go on where it was.

@@ -45,6 +45,8 @@ type Track struct {
 	complete  bool   // nothing is to be waited for
 	ignored   uint64 // packets of sources that are not current
 	malformed uint64
+	limit     limiter // of what is forwarded
+	limited   uint64  // packets that it cut
 }
 
 // Kind is what the track carries.
@@ -117,6 +119,9 @@ func (t *Track) take(src *source, b []byte, h *packet.Header, now int64, recover
 		t.aim(src)
 	}
 	src.last = now
+	if !t.limit.admits(h.Timestamp, p.descriptor.Keyframe, len(b), now) {
+		t.cut(p)
+	}
 	if p.size > 0 {
 		src.cache.Put(now, h.Sequence, b)
 		t.notePlaying(p)
@@ -134,6 +139,16 @@ func (t *Track) take(src *source, b []byte, h *packet.Header, now int64, recover
 	t.complete = t.complete || h.Marker || recovered || t.kind == codec.Audio || len(t.pending) >= maxGather
 	t.keyframes.send()
 	return true
+}
+
+// cut leaves nothing of a parcel but its number, so that viewers see no gap. When
+// the stream may go on, the publisher is asked for a frame to begin with.
+func (t *Track) cut(p *parcel) {
+	t.limited++
+	p.size, p.descriptor = 0, codec.Descriptor{}
+	if t.kind == codec.Video && t.limit.reopens() {
+		t.keyframes.await(p.source)
+	}
 }
 
 // isBehind tells whether a source has been superseded by one that is alive.
