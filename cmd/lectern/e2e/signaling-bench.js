@@ -1,12 +1,14 @@
 // What relaying costs, beside the same relay on socket.io; not a test. Run with make bench-signaling.
 //
-//   LECTERN_BIN=…/lectern node signaling-bench.js [rounds]
+//   LECTERN_BIN=…/lectern node signaling-bench.js [rounds [step]]
 //
-// Each round gives both servers, one after the other, the same load: 50 pairs that send each other offers of 5 KB, then
-// candidates; and rooms whose members join and answer nothing. What counts is the server's own CPU time and the time to the
-// last message. The clients are bare WebSockets that speak Socket.IO, so that they leave the machine to the server.
+// Each round gives both servers the same load, in turns: 50 pairs that send each other offers of 5 KB, then candidates; and
+// rooms whose members join and answer nothing. What counts is the server's own CPU time and the time to the last message.
+// The clients are bare WebSockets that speak Socket.IO, so that they leave the machine to the server. A step that does not
+// end in STEP_MS ends the run, with what the server had sent by then.
 
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +20,9 @@ const MESSAGES = { offer: 100, icecandidate: 400 }; // of each member
 const WINDOW = 4; // messages of one member that are on their way at once
 const CROWDS = [62, 125, 250, 500];
 const TICK_MS = 10; // of /proc/PID/stat
+const STEP_MS = 30_000;
 const rounds = Number(process.argv[2] ?? 3);
+const only = process.argv[3] ?? ''; // of the steps: those whose name has this
 
 const cpu = (pid) => {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
@@ -27,7 +31,8 @@ const cpu = (pid) => {
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
 class Client {
-  events = 0; // heard, of the kind that `on` waits for
+  events = 0; // that came
+  connector = randomUUID(); // to the other one of a pair
   static open(url) {
     const client = new Client();
     client.ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`, { perMessageDeflate: false });
@@ -63,39 +68,55 @@ const sdp = (() => {
   return `${text}a=max-message-size:262144\r\n`;
 })();
 
+/** What a client sends to another, about the one connector that each of them has. */
 const message = {
-  offer: (to, n) => ({ connectorId: `c-${n % 8}-6048337f-9a3c-4d2e-8f50-2f1d0e6b7a11`, memberId: to, offer: { type: 'offer', sdp }, streamType: 'user' }),
-  icecandidate: (to) => ({
-    remoteConnectorId: '6048337f-9a3c-4d2e-8f50-2f1d0e6b7a11', memberId: to, candidate: {
+  offer: (from, to) => ({ connectorId: from.connector, memberId: to.id, offer: { type: 'offer', sdp }, streamType: 'user' }),
+  answer: (from, to) => ({ remoteConnectorId: to.connector, connectorId: from.connector, memberId: to.id, answer: { type: 'answer', sdp } }),
+  icecandidate: (_, to) => ({
+    remoteConnectorId: to.connector, memberId: to.id, candidate: {
       candidate: 'candidate:28 1 udp 2122194687 192.0.2.2 45966 typ host generation 0 ufrag 8MBv network-id 1',
       sdpMid: '0', sdpMLineIndex: 0, usernameFragment: '8MBv',
     },
   }),
 };
 
+/** Fails if what is awaited does not come in time; came says how far it got. */
+async function within(what, came, awaited) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} did not end in ${STEP_MS / 1000} s: ${came()}`)), STEP_MS);
+  });
+  try {
+    return await Promise.race([awaited, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const open = (server, n) => Promise.all(Array.from({ length: n }, () => Client.open(server.url)));
+
 /** Microseconds of the server's CPU time for each message relayed among pairs. */
 async function relay(server, event) {
-  const pairs = [];
-  for (let i = 0; i < PAIRS; i++) {
-    const pair = [await Client.open(server.url), await Client.open(server.url)];
-    await meet(pair, `${event} ${i} ${server.round}`);
-    pairs.push(pair);
-  }
+  const clients = await open(server, PAIRS * 2);
+  const pairs = Array.from({ length: PAIRS }, (_, i) => clients.slice(2 * i, 2 * i + 2));
+  const came = () => `${clients.reduce((n, c) => n + c.events, 0)} events came`;
+  await within('meeting', came, Promise.all(pairs.map((pair, i) => meet(pair, `${event} ${i} ${server.round}`))));
   const began = cpu(server.pid);
-  await Promise.all(pairs.flatMap(([a, b]) => [flow(a, b, event), flow(b, a, event)]));
+  await within(`relaying an ${event}`, came, Promise.all(pairs.flatMap(([a, b]) => [flow(a, b, event), flow(b, a, event)])));
   const spent = cpu(server.pid) - began;
-  for (const client of pairs.flat()) client.ws.close();
+  for (const client of clients) client.ws.close();
   return (spent * 1000) / (PAIRS * 2 * MESSAGES[event]);
 }
 
-/** Has two clients join a room, and the one that is asked for an offer make it: a second offer of that kind is surplus. */
+/** Has two clients join a room and connect: the one that is asked for an offer makes it, the other answers. */
 function meet(pair, room) {
   return new Promise((resolve) => {
     pair.forEach((client, n) => {
       const other = pair[1 - n];
       client.heard = (text) => {
-        if (text.startsWith('42["getOffer"')) client.send('offer', message.offer(other.id, 0));
-        else resolve();
+        if (text.startsWith('42["getOffer"')) client.send('offer', message.offer(client, other));
+        else if (text.startsWith('42["offer"')) client.send('answer', message.answer(client, other));
+        else if (text.startsWith('42["answer"')) resolve();
       };
       client.join(room, `m${n}`);
     });
@@ -108,7 +129,10 @@ function flow(from, to, event) {
   return new Promise((resolve) => {
     let sent = 0;
     let came = 0;
-    const next = () => from.send(event, message[event](to.id, sent++));
+    const next = () => {
+      sent++;
+      from.send(event, message[event](from, to));
+    };
     to.heard = (text) => {
       if (!text.startsWith(head)) return;
       if (++came === MESSAGES[event]) return resolve();
@@ -120,14 +144,14 @@ function flow(from, to, event) {
 
 /** Seconds from the first join of a crowd to the last getOffer. */
 async function storm(server, size) {
-  const clients = [];
-  for (let i = 0; i < size; i++) clients.push(await Client.open(server.url));
+  const clients = await open(server, size);
+  const all = (size * (size - 1)) / 2;
+  let came = 0;
   const began = performance.now();
-  await new Promise((resolve) => {
-    let missing = (size * (size - 1)) / 2;
-    for (const client of clients) client.heard = () => { if (--missing === 0) resolve(); };
+  await within(`the joining of ${size}`, () => `${came} of ${all} getOffers came`, new Promise((resolve) => {
+    for (const client of clients) client.heard = () => { if (++came === all) resolve(); };
     clients.forEach((client, i) => client.join(`storm ${size} ${server.round}`, `m${i}`));
-  });
+  }));
   const took = (performance.now() - began) / 1000;
   for (const client of clients) client.ws.close();
   return took;
@@ -136,30 +160,36 @@ async function storm(server, size) {
 async function startPeer() {
   const child = spawn(process.execPath, [fileURLToPath(new URL('peer/relay.js', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [url] = await new Promise((resolve) => createInterface(child.stdout).once('line', (line) => resolve([line])));
+  stops.push(() => child.kill());
   return { url, pid: child.pid, stop: () => child.kill() };
 }
+
+const stops = []; // what ends a server whatever ends this
+process.on('exit', () => stops.forEach((stop) => stop()));
 
 const kinds = {
   lectern: async () => {
     const server = await startServer(['--mode', 'p2p', '--log-level', 'warn']);
+    stops.push(() => server.child.kill());
     return { url: server.url, pid: server.child.pid, stop: () => server.stop() };
   },
   node: startPeer,
 };
 const figures = {};
 for (let round = 0; round < rounds; round++) {
-  for (const [kind, start] of Object.entries(kinds)) {
-    const server = { ...await start(), round };
-    const note = (what, value) => ((figures[what] ??= {})[kind] ??= []).push(value);
-    for (const event of Object.keys(MESSAGES)) note(`${event}, µs of CPU each`, await relay(server, event));
-    for (const size of CROWDS) note(`${size} join, s`, await storm(server, size));
-    await server.stop();
-  }
+  const servers = Object.fromEntries(await Promise.all(Object.entries(kinds).map(async ([kind, start]) => [kind, { ...await start(), round }])));
+  const measure = async (what, how) => {
+    if (!what.includes(only)) return;
+    for (const [kind, server] of Object.entries(servers)) ((figures[what] ??= {})[kind] ??= []).push(await how(server));
+  };
+  for (const event of Object.keys(MESSAGES)) await measure(`${event}, µs of CPU each`, (server) => relay(server, event));
+  for (const size of CROWDS) await measure(`${size} join, s`, (server) => storm(server, size));
+  await Promise.all(Object.values(servers).map((server) => server.stop()));
 }
 console.log(`medians of ${rounds} rounds${' '.repeat(12)}lectern    node   ratio`);
 for (const [what, { lectern, node }] of Object.entries(figures)) {
-  const [mine, peer] = [median(lectern), median(node)];
-  console.log(`${what.padEnd(30)} ${mine.toFixed(2).padStart(9)} ${peer.toFixed(2).padStart(7)} ${(mine / peer).toFixed(2).padStart(7)}`);
+  const ratio = median(lectern.map((value, round) => value / node[round]));
+  console.log(`${what.padEnd(30)} ${median(lectern).toFixed(3).padStart(9)} ${median(node).toFixed(3).padStart(7)} ${ratio.toFixed(2).padStart(7)}`);
 }
 
 process.exit(0);
