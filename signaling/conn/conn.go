@@ -130,13 +130,13 @@ func (s *Server) Open(sock Socket) *Conn {
 	return &Conn{server: s, socket: sock, limit: s.NewRate()}
 }
 
-// Event takes one event. data is its data, nil if there was none; it is not
-// kept. seq is the number that a client which counts gave it, else 0. ack, if
+// Event takes one event. data is its data, the zero Value if there was none; it
+// is not kept. seq is the number that a client which counts gave it, else 0. ack, if
 // not nil, is called at most once, before Event returns, with the JSON of the
 // acknowledgement. A fault of ours ends this connection only.
-func (c *Conn) Event(name string, data []byte, seq uint64, ack func(data []byte)) {
+func (c *Conn) Event(name string, data protocol.Value, seq uint64, ack func(data []byte)) {
 	defer c.survive(name)
-	if !c.admit(name, len(data), ack) {
+	if !c.admit(name, len(data.Bytes()), ack) {
 		return
 	}
 	msg, err := protocol.Decode(name, data)
@@ -144,7 +144,7 @@ func (c *Conn) Event(name string, data []byte, seq uint64, ack func(data []byte)
 		c.refuse(err, name, ack)
 		return
 	}
-	reply, err := c.take(msg, seq, len(data))
+	reply, err := c.take(msg, seq, len(data.Bytes()))
 	if err != nil {
 		c.refuse(err, name, ack)
 		return

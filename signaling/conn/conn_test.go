@@ -13,6 +13,7 @@ import (
 	"lectern/signaling/conn"
 	"lectern/signaling/media"
 	"lectern/signaling/p2p"
+	"lectern/signaling/protocol"
 	"lectern/signaling/room"
 )
 
@@ -125,19 +126,19 @@ func TestJoinElsewhereLeavesFirst(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
 		b, fb := w.open("B")
-		a.Event("join", who("ann", "r1"), 0, nil)
-		b.Event("join", who("bob", "r1"), 0, nil)
+		a.Event("join", value(who("ann", "r1")), 0, nil)
+		b.Event("join", value(who("bob", "r1")), 0, nil)
 		same(t, "ann is asked for an offer", fa.take(), `getOffer {"memberId":"B"}`)
-		a.Event("offer", []byte(offer), 0, nil)
-		b.Event("answer", []byte(answer), 0, nil)
+		a.Event("offer", value([]byte(offer)), 0, nil)
+		b.Event("answer", value([]byte(answer)), 0, nil)
 		fa.take()
 		fb.take()
-		a.Event("join", who("ann", "r2"), 0, nil)
+		a.Event("join", value(who("ann", "r2")), 0, nil)
 		same(t, "bob is told that ann left", fb.take(), `leave {"connectorId":"c2","memberId":"A"}`)
 		if n := w.hub.RoomCount(); n != 2 {
 			t.Errorf("there are %d rooms, want 2", n)
 		}
-		b.Event("icecandidate", []byte(`{"remoteConnectorId":"x","memberId":"A","candidate":{"candidate":""}}`), 0, nil)
+		b.Event("icecandidate", value([]byte(`{"remoteConnectorId":"x","memberId":"A","candidate":{"candidate":""}}`)), 0, nil)
 		if got := fb.take(); len(got) != 1 || !strings.Contains(got[0], `"not-in-room"`) {
 			t.Errorf("a signal to another room is answered by %q", got)
 		}
@@ -154,18 +155,18 @@ func TestRefusedElsewhereStays(t *testing.T) {
 		a, fa := w.open("A")
 		b, fb := w.open("B")
 		c, _ := w.open("C")
-		a.Event("join", who("ann", "r1"), 0, nil)
-		b.Event("join", who("bob", "r1"), 0, nil)
-		c.Event("join", []byte(`{"id":"another-0123456789abcdef","username":"ann","roomname":"r2"}`), 0, nil)
+		a.Event("join", value(who("ann", "r1")), 0, nil)
+		b.Event("join", value(who("bob", "r1")), 0, nil)
+		c.Event("join", value([]byte(`{"id":"another-0123456789abcdef","username":"ann","roomname":"r2"}`)), 0, nil)
 		fa.take()
 		for _, refused := range []struct{ event, room, want string }{
 			{"join", "r2", "repeat"}, {"reconnect", "r2", "invalid"}, {"reconnect", "r3", "invalid"},
 		} {
-			a.Event(refused.event, who("ann", refused.room), 0, nil)
+			a.Event(refused.event, value(who("ann", refused.room)), 0, nil)
 			if got := fa.take(); len(got) != 1 || !strings.Contains(got[0], refused.want) {
 				t.Errorf("%s in %s is answered by %q, want %s", refused.event, refused.room, got, refused.want)
 			}
-			a.Event("offer", []byte(offer), 0, nil)
+			a.Event("offer", value([]byte(offer)), 0, nil)
 			if got := fb.take(); len(got) != 1 || !strings.HasPrefix(got[0], "offer ") {
 				t.Errorf("after a refused %s in %s bob gets %q, want ann's offer", refused.event, refused.room, got)
 			}
@@ -184,13 +185,13 @@ func TestEmptyRoomIsGoneAtOnce(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, _ := w.open("A")
 		for i := range 1000 {
-			a.Event("join", who("ann", fmt.Sprint("room", i)), 0, nil)
+			a.Event("join", value(who("ann", fmt.Sprint("room", i))), 0, nil)
 		}
 		synctest.Wait()
 		if n := w.hub.RoomCount(); n != 1 {
 			t.Errorf("after 1,000 joins of other rooms there are %d, want 1", n)
 		}
-		a.Event("leave", []byte(`[]`), 0, nil)
+		a.Event("leave", value([]byte(`[]`)), 0, nil)
 		synctest.Wait()
 		if n := w.hub.RoomCount(); n != 0 {
 			t.Errorf("after the leave there are %d rooms, want none", n)
@@ -202,7 +203,7 @@ func TestEmptyRoomIsGoneAtOnce(t *testing.T) {
 func TestGraceKeepsTheName(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, _ := w.open("A")
-		a.Event("join", who("ann", "r"), 0, nil)
+		a.Event("join", value(who("ann", "r")), 0, nil)
 		a.Closed()
 		time.Sleep(15*time.Second - time.Millisecond)
 		if is, err := w.hub.HasName(t.Context(), "r", "ann"); !is || err != nil {
@@ -219,11 +220,11 @@ func TestGraceKeepsTheName(t *testing.T) {
 func TestLateAnswerOutsideARoom(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		b, fb := w.open("B")
-		b.Event("join", who("bob", "r"), 0, nil)
-		b.Event("leave", []byte(`[]`), 0, nil)
-		b.Event("answer", []byte(answer), 0, nil)
+		b.Event("join", value(who("bob", "r")), 0, nil)
+		b.Event("leave", value([]byte(`[]`)), 0, nil)
+		b.Event("answer", value([]byte(answer)), 0, nil)
 		same(t, "the answer's connector is ended", fb.take(), `leave {"connectorId":"c2","memberId":"A"}`)
-		b.Event("offer", []byte(strings.Replace(offer, `"B"`, `"A"`, 1)), 0, nil)
+		b.Event("offer", value([]byte(strings.Replace(offer, `"B"`, `"A"`, 1))), 0, nil)
 		got := fb.take()
 		if len(got) != 2 || got[0] != `leave {"connectorId":"c1","memberId":"A"}` || !strings.Contains(got[1], `"not-in-room"`) {
 			t.Errorf("the offer is answered by %q, want its leave and not-in-room", got)
@@ -236,20 +237,20 @@ func TestSignalsBeforeReconnectAreHeld(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
 		b, _ := w.open("B")
-		a.Event("join", who("ann", "r"), 0, nil)
-		b.Event("join", who("bob", "r"), 0, nil)
-		a.Event("offer", []byte(offer), 0, nil)
+		a.Event("join", value(who("ann", "r")), 0, nil)
+		b.Event("join", value(who("bob", "r")), 0, nil)
+		a.Event("offer", value([]byte(offer)), 0, nil)
 		b.Closed()
 		fa.take()
 		back, fback := w.open("B2")
-		back.Event("answer", []byte(answer), 0, nil)
-		back.Event("reconnect", who("bob", "r"), 0, nil)
+		back.Event("answer", value([]byte(answer)), 0, nil)
+		back.Event("reconnect", value(who("bob", "r")), 0, nil)
 		same(t, "the answer reaches ann", fa.take(),
 			`answer {"remoteConnectorId":"c2","connectorId":"c1","answer":{"type":"answer","sdp":"v=0"},"memberId":"B"}`)
 		same(t, "the returner hears nothing", fback.take())
 
 		never, fnever := w.open("C")
-		never.Event("answer", []byte(answer), 0, nil)
+		never.Event("answer", value([]byte(answer)), 0, nil)
 		same(t, "an answer of nobody is held", fnever.take())
 		time.Sleep(time.Second)
 		same(t, "and ended when nobody says who it is", fnever.take(), `leave {"connectorId":"c2","memberId":"A"}`)
@@ -262,9 +263,9 @@ func TestSignalsBeforeReconnectAreHeld(t *testing.T) {
 func TestKnownIDInAnotherRoom(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
-		a.Event("join", who("ann", "r1"), 0, nil)
+		a.Event("join", value(who("ann", "r1")), 0, nil)
 		x, fx := w.open("X")
-		x.Event("reconnect", who("ann", "r2"), 0, nil)
+		x.Event("reconnect", value(who("ann", "r2")), 0, nil)
 		if got := fx.take(); len(got) != 1 || !strings.Contains(got[0], `"invalid"`) {
 			t.Errorf("it is answered by %q, want invalid", got)
 		}
@@ -278,4 +279,10 @@ func TestKnownIDInAnotherRoom(t *testing.T) {
 		a.Closed()
 		x.Closed()
 	})
+}
+
+// value is JSON as a transport hands it on.
+func value(data []byte) protocol.Value {
+	v, _ := protocol.Check(data)
+	return v
 }

@@ -10,18 +10,19 @@ import (
 
 	"lectern/signaling/conn"
 	"lectern/signaling/fault"
+	"lectern/signaling/protocol"
 )
 
 func TestSlowClientIsClosed(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
-		a.Event("join", who("ann", "r"), 0, nil)
+		a.Event("join", value(who("ann", "r")), 0, nil)
 		fa.mu.Lock()
 		fa.room = 1
 		fa.mu.Unlock()
 		for i := range 3 {
 			b, _ := w.open(fmt.Sprint("B", i))
-			b.Event("join", who(fmt.Sprint("bob", i), "r"), 0, nil)
+			b.Event("join", value(who(fmt.Sprint("bob", i), "r")), 0, nil)
 			defer b.Closed()
 		}
 		if closed, _ := fa.ended(); closed != "too slow" {
@@ -38,14 +39,14 @@ func TestFloodIsLimitedThenClosed(t *testing.T) {
 	inBubble(t, conn.Options{Rate: 10, Burst: 100}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
 		for range 150 {
-			a.Event("ping", nil, 0, nil)
+			a.Event("ping", protocol.Value{}, 0, nil)
 		}
 		got := fa.take()
 		if len(got) != 1 || !strings.Contains(got[0], `"rate"`) {
 			t.Fatalf("50 messages over the limit give %q, want one rate error", got)
 		}
 		var refused string
-		a.Event("ping", nil, 0, func(ack []byte) { refused = string(ack) })
+		a.Event("ping", protocol.Value{}, 0, func(ack []byte) { refused = string(ack) })
 		if !strings.Contains(refused, `"error":{"type":"rate"`) || !strings.Contains(refused, `"event":"ping"`) {
 			t.Errorf("a dropped message is acknowledged by %q, want a rate error", refused)
 		}
@@ -54,12 +55,12 @@ func TestFloodIsLimitedThenClosed(t *testing.T) {
 		}
 		acked := false
 		time.Sleep(10 * time.Second)
-		a.Event("ping", nil, 0, func([]byte) { acked = true })
+		a.Event("ping", protocol.Value{}, 0, func([]byte) { acked = true })
 		if !acked {
 			t.Error("after a pause messages are still dropped")
 		}
 		for range 1000 {
-			a.Event("ping", nil, 0, nil)
+			a.Event("ping", protocol.Value{}, 0, nil)
 		}
 		if closed, _ := fa.ended(); closed == "" {
 			t.Error("a flood that goes on does not close the connection")
@@ -83,8 +84,8 @@ func TestFaultEndsItsConnectionOnly(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
 		b, fb := w.open("B")
-		a.Event("join", who("ann", "r"), 0, nil)
-		b.Event("join", who("bob", "r"), 0, func([]byte) { panic("boom") })
+		a.Event("join", value(who("ann", "r")), 0, nil)
+		b.Event("join", value(who("bob", "r")), 0, func([]byte) { panic("boom") })
 		if got := fb.take(); len(got) != 1 || !strings.Contains(got[0], `"internal"`) {
 			t.Errorf("the client is told %q, want an internal error", got)
 		}
@@ -92,7 +93,7 @@ func TestFaultEndsItsConnectionOnly(t *testing.T) {
 			t.Error("its connection lives on")
 		}
 		b.Closed()
-		a.Event("leave", []byte(`[]`), 0, nil)
+		a.Event("leave", value([]byte(`[]`)), 0, nil)
 		same(t, "ann is served", fa.take(), `getOffer {"memberId":"B"}`)
 		a.Closed()
 	})
@@ -103,9 +104,9 @@ func TestAcks(t *testing.T) {
 		a, fa := w.open("A")
 		var acks []string
 		ack := func(data []byte) { acks = append(acks, string(data)) }
-		a.Event("join", who("ann", "r"), 0, ack)
-		a.Event("join", []byte(`{}`), 0, ack)
-		a.Event("ping", nil, 0, ack)
+		a.Event("join", value(who("ann", "r")), 0, ack)
+		a.Event("join", value([]byte(`{}`)), 0, ack)
+		a.Event("ping", protocol.Value{}, 0, ack)
 		if len(acks) != 3 || acks[0] != "{}" || acks[2] != "{}" {
 			t.Fatalf("got the acks %q", acks)
 		}
@@ -129,7 +130,7 @@ func TestFaultOfTheTimerEndsItsConnectionOnly(t *testing.T) {
 		a, fa := w.open("A")
 		fa.faulty = true
 		before := fault.Count()
-		a.Event("answer", []byte(answer), 0, nil)
+		a.Event("answer", value([]byte(answer)), 0, nil)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if closed, _ := fa.ended(); closed == "" || fault.Count() == before {

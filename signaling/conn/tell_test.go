@@ -36,12 +36,12 @@ func TestRoomTellsErrorsInTheClientsLanguage(t *testing.T) {
 func TestRoomsRateIsToldOnceASecond(t *testing.T) {
 	inBubble(t, conn.Options{}, func(t *testing.T, w *world) {
 		a, fa := w.open("A")
-		a.Event("join", []byte(`{"id":"ann-0123456789abcdef","username":"ann","roomname":"r","capabilities":["roster"]}`), 0, nil)
+		a.Event("join", value([]byte(`{"id":"ann-0123456789abcdef","username":"ann","roomname":"r","capabilities":["roster"]}`)), 0, nil)
 		refused := 0
 		flood := func() (events int) {
 			fa.take()
 			for range 80 {
-				a.Event("mute", []byte(`{"memberId":"A","kind":"audio"}`), 0, func(ack []byte) {
+				a.Event("mute", value([]byte(`{"memberId":"A","kind":"audio"}`)), 0, func(ack []byte) {
 					if strings.Contains(string(ack), `"error":{"type":"rate"`) {
 						refused++
 					}

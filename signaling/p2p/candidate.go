@@ -1,7 +1,6 @@
 package p2p
 
 import (
-	"encoding/json"
 	"net/netip"
 	"strings"
 
@@ -82,17 +81,6 @@ func (p *Plane) share(a, b protocol.MemberID, scope reach.Scope) bool {
 		return reach.Of(at) == reach.Host && reach.Of(other) == reach.Host
 	}
 	return reach.Of(at) < reach.World && reach.Of(other) < reach.World
-}
-
-// mayRelay is mayName for an RTCIceCandidateInit. Keys are taken as a browser takes
-// them: exactly, and the last of several.
-func (p *Plane) mayRelay(n *pair, from protocol.MemberID, init json.RawMessage) bool {
-	var fields map[string]json.RawMessage
-	var candidate string
-	if json.Unmarshal(init, &fields) != nil || json.Unmarshal(fields["candidate"], &candidate) != nil {
-		return true // it is no candidate to a browser either
-	}
-	return p.mayName(n, from, candidate)
 }
 
 // edited is a description as it is relayed: sized, and without the candidates that

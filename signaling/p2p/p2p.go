@@ -251,7 +251,7 @@ func (p *Plane) candidate(from protocol.MemberID, m *protocol.ICECandidate) erro
 	if _, _, who := n.side(m.Member); who != from {
 		return protocol.NewError(protocol.ErrGone) // it leads to another member
 	}
-	if !p.mayRelay(n, from, m.Candidate) {
+	if !p.mayName(n, from, m.Line) {
 		return nil
 	}
 	p.send(m.Member, &protocol.RelayedCandidate{Connector: m.Remote, Candidate: m.Candidate})

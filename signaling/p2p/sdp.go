@@ -19,21 +19,31 @@ const (
 // sized is the one edit of what is relayed: a message size limit above
 // sizeLimit, or none (0), becomes sizeSane.
 func sized(d protocol.Description) protocol.Description {
-	if !strings.Contains(d.SDP, sizeLine) {
-		return d
-	}
 	var b strings.Builder
-	for line := range strings.Lines(d.SDP) {
-		if number, is := strings.CutPrefix(line, sizeLine); is {
-			rest := strings.TrimLeft(number, "0123456789")
-			digits := number[:len(number)-len(rest)]
-			if n, err := strconv.ParseUint(digits, 10, 64); digits != "" && (err != nil || n == 0 || n > sizeLimit) {
-				line = sizeLine + sizeSane + rest
-			}
+	kept := 0 // of d.SDP, in b
+	for at := 0; at < len(d.SDP); {
+		i := strings.Index(d.SDP[at:], sizeLine)
+		if i < 0 {
+			break
 		}
-		b.WriteString(line)
+		at += i + len(sizeLine)
+		if before := at - len(sizeLine) - 1; before >= 0 && d.SDP[before] != '\n' {
+			continue // in the middle of a line
+		}
+		end := at
+		for end < len(d.SDP) && d.SDP[end] >= '0' && d.SDP[end] <= '9' {
+			end++
+		}
+		if n, err := strconv.ParseUint(d.SDP[at:end], 10, 64); end > at && (err != nil || n == 0 || n > sizeLimit) {
+			b.WriteString(d.SDP[kept:at] + sizeSane)
+			kept = end
+		}
+		at = end
 	}
-	d.SDP = b.String()
+	if kept > 0 {
+		b.WriteString(d.SDP[kept:])
+		d.SDP = b.String()
+	}
 	return d
 }
 

@@ -105,6 +105,7 @@ type ICECandidate struct {
 	Remote    ConnectorID
 	Member    MemberID
 	Candidate json.RawMessage // RTCIceCandidateInit, as it came
+	Line      string          // its candidate: one of RFC 8839 section 5.1, or the empty string
 }
 
 // ReconnectWork renegotiates a connector over signaling. Exactly one of Offer

@@ -1,20 +1,18 @@
 package protocol
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// Decode reads the data of one event a client sent. data may be nil: the
-// client sent the event without any. Every error is an *Error that names the
-// event and, where one is at fault, the field. It may be called concurrently.
-func Decode(event string, data []byte) (Message, error) {
-	if !utf8.Valid(data) {
-		return nil, on(event, Invalid("data", "is not UTF-8", "不是 UTF-8 编码"))
-	}
+// Decode reads the data of one event a client sent, the zero Value if the client
+// sent it without any. Every error is an *Error that names the event and, where
+// one is at fault, the field. The message keeps nothing of data. It may be called
+// concurrently.
+func Decode(event string, data Value) (Message, error) {
 	m, err := decode(event, data)
 	if err != nil {
 		return nil, on(event, err)
@@ -31,7 +29,7 @@ func on(event string, e *Error) *Error {
 	return e
 }
 
-func decode(event string, data []byte) (Message, *Error) {
+func decode(event string, data Value) (Message, *Error) {
 	switch event {
 	case EventJoin:
 		return decodeJoin(data)
@@ -58,24 +56,31 @@ func decode(event string, data []byte) (Message, *Error) {
 // fields is a JSON object whose members are read one by one, so that an error
 // can name the one at fault. The first error stays.
 type fields struct {
-	m   map[string]json.RawMessage
-	err *Error
+	members []field // in order; the last of a name counts
+	err     *Error
 }
 
-func object(name string, data []byte) *fields {
-	f := &fields{m: map[string]json.RawMessage{}}
-	if !ReadObject(data, func(key string, value json.RawMessage) { f.m[key] = value }) {
+type field struct {
+	name  string
+	value Value
+}
+
+func object(name string, data Value) *fields {
+	f := &fields{}
+	if !data.Object(func(name string, value Value) { f.members = append(f.members, field{name, value}) }) {
 		f.err = Invalid(name, "must be an object", "须为对象")
 	}
 	return f
 }
 
-func first(data []byte) byte {
-	data = bytes.TrimLeft(data, " \t\r\n")
-	if len(data) == 0 {
-		return 0
+// get is the value of a member, none if it is not there.
+func (f *fields) get(key string) Value {
+	for i := len(f.members) - 1; i >= 0; i-- {
+		if f.members[i].name == key {
+			return f.members[i].value
+		}
 	}
-	return data[0]
+	return Value{}
 }
 
 func (f *fields) fail(e *Error) {
@@ -86,12 +91,12 @@ func (f *fields) fail(e *Error) {
 
 // has reports whether a member is there and not null.
 func (f *fields) has(key string) bool {
-	v, ok := f.m[key]
-	return ok && first(v) != 'n'
+	kind := f.get(key).first()
+	return kind != 0 && kind != 'n'
 }
 
 func (f *fields) str(key string) (string, bool) {
-	s, ok := ReadString(f.m[key])
+	s, ok := f.get(key).Text()
 	if !ok {
 		f.fail(Invalid(key, "must be a string", "须为字符串"))
 	}
@@ -144,7 +149,7 @@ func (f *fields) description(key string, types ...string) Description {
 	if f.err != nil {
 		return Description{}
 	}
-	o := object(key, f.m[key])
+	o := object(key, f.get(key))
 	d := Description{}
 	if o.err == nil {
 		d.Type, _ = o.str("type")
@@ -182,7 +187,7 @@ func (f *fields) boolean(key string) *bool {
 		return nil
 	}
 	var b bool
-	if json.Unmarshal(f.m[key], &b) != nil {
+	if json.Unmarshal(f.get(key).raw, &b) != nil {
 		f.fail(Invalid(key, "must be true or false", "须为 true 或 false"))
 		return nil
 	}
@@ -191,9 +196,9 @@ func (f *fields) boolean(key string) *bool {
 
 // Seq reads the number that a client which counts gives a message beside its
 // data; 0 if there is none, or it is none.
-func Seq(data []byte) uint64 {
-	var n uint64
-	if len(data) == 0 || json.Unmarshal(data, &n) != nil || n > MaxSeq {
+func Seq(v Value) uint64 {
+	n, err := strconv.ParseUint(string(v.raw), 10, 64)
+	if err != nil || n > MaxSeq {
 		return 0
 	}
 	return n
@@ -205,7 +210,7 @@ func (f *fields) number(key string) *uint64 {
 		return nil
 	}
 	var n uint64
-	if json.Unmarshal(f.m[key], &n) != nil || n > MaxSeq {
+	if json.Unmarshal(f.get(key).raw, &n) != nil || n > MaxSeq {
 		f.fail(Invalid(key, "must be a whole number from 0 to 2^53-1", "须为 0 到 2^53-1 的整数"))
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // decodeCapable reads the events of capable clients.
-func decodeCapable(event string, data []byte) (Message, *Error) {
+func decodeCapable(event string, data Value) (Message, *Error) {
 	switch event {
 	case EventAudience:
 		return &AskAudience{}, nil
@@ -100,7 +100,7 @@ func IsClock(s string) bool {
 
 // hidden reads a list of streams.
 func (f *fields) hidden(key string) []StreamRef {
-	items, ok := ReadList(f.m[key], MaxHidden+1)
+	items, ok := f.get(key).List(MaxHidden + 1)
 	if !ok || len(items) > MaxHidden {
 		f.fail(Invalid(key, "must be a list of at most 1024 streams", "须为不超过 1024 个流的列表"))
 		return nil

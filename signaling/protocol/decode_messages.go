@@ -23,7 +23,7 @@ func decodeIdentity(f *fields) Identity {
 
 func (f *fields) capabilities() []string {
 	var list []string
-	bad := json.Unmarshal(f.m["capabilities"], &list) != nil || len(list) > MaxCapabilities
+	bad := json.Unmarshal(f.get("capabilities").raw, &list) != nil || len(list) > MaxCapabilities
 	for _, c := range list {
 		bad = bad || len(c) > MaxID
 	}
@@ -33,21 +33,21 @@ func (f *fields) capabilities() []string {
 	return list
 }
 
-func decodeJoin(data []byte) (Message, *Error) {
+func decodeJoin(data Value) (Message, *Error) {
 	f := object("data", data)
 	m := &Join{Identity: decodeIdentity(f), ResumeToken: f.token("resumeToken")}
 	return m, f.err
 }
 
-func decodeReconnect(data []byte) (Message, *Error) {
+func decodeReconnect(data Value) (Message, *Error) {
 	f := object("data", data)
 	m := &Reconnect{Identity: decodeIdentity(f), ResumeToken: f.token("resumeToken"), Seen: f.number("seen")}
 	return m, f.err
 }
 
 // decodePing takes anything: existing servers ignored what came with it.
-func decodePing(data []byte) (Message, *Error) {
-	if first(data) != '{' {
+func decodePing(data Value) (Message, *Error) {
+	if data.first() != '{' {
 		return &Ping{}, nil
 	}
 	f := object("data", data)
@@ -55,8 +55,8 @@ func decodePing(data []byte) (Message, *Error) {
 	return m, f.err
 }
 
-func decodeLeave(data []byte) (Message, *Error) {
-	items, ok := ReadList(data, MaxLeave+1)
+func decodeLeave(data Value) (Message, *Error) {
+	items, ok := data.List(MaxLeave + 1)
 	if !ok {
 		return nil, Invalid("data", "must be a list", "须为列表")
 	}
@@ -75,7 +75,7 @@ func decodeLeave(data []byte) (Message, *Error) {
 	return m, nil
 }
 
-func decodeOffer(data []byte) (Message, *Error) {
+func decodeOffer(data Value) (Message, *Error) {
 	f := object("data", data)
 	m := &Offer{
 		Connector:  ConnectorID(f.id("connectorId")),
@@ -86,7 +86,7 @@ func decodeOffer(data []byte) (Message, *Error) {
 	return m, f.err
 }
 
-func decodeAnswer(data []byte) (Message, *Error) {
+func decodeAnswer(data Value) (Message, *Error) {
 	f := object("data", data)
 	m := &Answer{
 		Remote:     ConnectorID(f.id("remoteConnectorId")),
@@ -98,29 +98,30 @@ func decodeAnswer(data []byte) (Message, *Error) {
 	return m, f.err
 }
 
-func decodeCandidate(data []byte) (Message, *Error) {
+func decodeCandidate(data Value) (Message, *Error) {
 	f := object("data", data)
 	m := &ICECandidate{Remote: ConnectorID(f.id("remoteConnectorId")), Member: MemberID(f.id("memberId"))}
 	if f.err == nil {
-		f.candidate(f.m["candidate"])
+		m.Line = f.candidate(f.get("candidate"))
 	}
-	m.Candidate = slices.Clone(f.m["candidate"]) // data is the caller's
+	m.Candidate = slices.Clone(f.get("candidate").raw) // data is the caller's
 	return m, f.err
 }
 
 // candidate checks an RTCIceCandidateInit. Its candidate may be the empty
 // string, which ends the candidates of a generation (RFC 8838 section 13).
-func (f *fields) candidate(raw json.RawMessage) {
-	if len(raw) > MaxCandidate {
+func (f *fields) candidate(init Value) (line string) {
+	if len(init.raw) > MaxCandidate {
 		f.fail(Invalid("candidate", "must have at most 2048 bytes", "不得超过 2048 字节"))
-		return
+		return ""
 	}
-	o := object("candidate", raw)
+	o := object("candidate", init)
 	if o.err == nil {
 		if !o.has("candidate") {
 			o.fail(Invalid("candidate", "is missing", "缺失"))
 		}
-		for _, key := range []string{"candidate", "sdpMid", "usernameFragment"} {
+		line, _ = o.str("candidate")
+		for _, key := range []string{"sdpMid", "usernameFragment"} {
 			if o.has(key) {
 				o.str(key)
 			}
@@ -133,17 +134,18 @@ func (f *fields) candidate(raw json.RawMessage) {
 	if o.err != nil {
 		f.fail(o.err)
 	}
+	return line
 }
 
 // mLineIndex checks an unsigned short that may be absent.
 func (f *fields) mLineIndex(key string) {
 	var n uint16
-	if f.has(key) && json.Unmarshal(f.m[key], &n) != nil {
+	if f.has(key) && json.Unmarshal(f.get(key).raw, &n) != nil {
 		f.fail(Invalid(key, "must be a number from 0 to 65535", "须为 0 到 65535 的整数"))
 	}
 }
 
-func decodeReconnectWork(data []byte) (Message, *Error) {
+func decodeReconnectWork(data Value) (Message, *Error) {
 	f := object("data", data)
 	m := &ReconnectWork{
 		Connector: ConnectorID(f.id("connectorId")),
@@ -157,10 +159,10 @@ func decodeReconnectWork(data []byte) (Message, *Error) {
 	case EventGetOffer:
 		if f.has("data") {
 			f.wish("data")
-			m.Extra = slices.Clone(f.m["data"]) // data is the caller's
+			m.Extra = slices.Clone(f.get("data").raw) // data is the caller's
 		}
 	case EventOffer, EventAnswer:
-		inner := object("data", f.m["data"])
+		inner := object("data", f.get("data"))
 		d := inner.description(m.Type, m.Type)
 		f.err = inner.err
 		if m.Type == EventOffer {
@@ -176,11 +178,11 @@ func decodeReconnectWork(data []byte) (Message, *Error) {
 
 // wish checks the data of a getOffer: what the answerer wants changed.
 func (f *fields) wish(key string) {
-	if len(f.m[key]) > maxReconnectExtra {
+	if len(f.get(key).raw) > maxReconnectExtra {
 		f.fail(Invalid(key, "must have at most 2048 bytes", "不得超过 2048 字节"))
 		return
 	}
-	o := object(key, f.m[key])
+	o := object(key, f.get(key))
 	for k, words := range map[string][]string{"kind": {"audio", "video"}, "type": {"add", "remove"}} {
 		if o.err != nil || !o.has(k) {
 			continue
@@ -194,7 +196,7 @@ func (f *fields) wish(key string) {
 	}
 }
 
-func decodeState(data []byte) (Message, *Error) {
+func decodeState(data Value) (Message, *Error) {
 	f := object("data", data)
 	m := &State{
 		Audio:  f.boolean("audio"),

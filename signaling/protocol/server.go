@@ -1,10 +1,6 @@
 package protocol
 
-import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-)
+import "encoding/json"
 
 // Outgoing is a message the server sends. Its JSON form is its data on the
 // wire.
@@ -177,15 +173,3 @@ func (*ModeChanged) EventName() string { return EventMode }
 
 // EventName names the message on the wire.
 func (*Closing) EventName() string { return EventClosing }
-
-// Encode gives the JSON of anything this package sends, without the escaping
-// of HTML that encoding/json adds by default.
-func Encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("protocol: encode %T: %w", v, err)
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}

@@ -269,7 +269,7 @@ func BenchmarkRoomRelay(b *testing.B) {
 	data := fmt.Appendf(nil, `{"remoteConnectorId":"c","memberId":"B","candidate":{"candidate":"candidate:28 1 udp 2122194687 192.0.2.2 45966 typ host generation 0 ufrag 8MBv network-id 1","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"8MBv"}}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		m, err := protocol.Decode(protocol.EventICECandidate, data)
+		m, err := protocol.Decode(protocol.EventICECandidate, value(data))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"time"
@@ -33,7 +32,7 @@ type Options struct {
 type listener interface {
 	// Event takes an event. args are valid during the call only; ack, if not
 	// nil, is called at most once with the JSON of its arguments.
-	Event(name string, args []json.RawMessage, ack func(args []byte))
+	Event(name string, args []protocol.Value, ack func(args []byte))
 	Violation(errType, message string)
 	Closing(reason string)
 	Closed()
@@ -86,8 +85,8 @@ type roomListener struct{ *conn.Conn }
 
 // Event hands on the first argument, the data of the event. A client that
 // counts gives the number of the event as the second.
-func (l roomListener) Event(name string, args []json.RawMessage, ack func([]byte)) {
-	var data []byte
+func (l roomListener) Event(name string, args []protocol.Value, ack func([]byte)) {
+	var data protocol.Value
 	var seq uint64
 	if len(args) > 0 {
 		data = args[0]

@@ -110,12 +110,13 @@ func (p packet) check() error {
 var reserved = []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
 
 // event takes an EVENT's payload apart.
-func (p packet) event() (name string, args []json.RawMessage, err error) {
-	list, ok := protocol.ReadList(p.payload, maxArguments+1)
+func (p packet) event() (name string, args []protocol.Value, err error) {
+	payload, _ := protocol.Check(p.payload)
+	list, ok := payload.List(maxArguments + 1)
 	if !ok || len(list) == 0 {
 		return "", nil, errFormat
 	}
-	if name, ok = protocol.ReadString(list[0]); !ok || slices.Contains(reserved, name) {
+	if name, ok = list[0].Text(); !ok || slices.Contains(reserved, name) {
 		return "", nil, errFormat
 	}
 	return name, list[1:], nil

@@ -252,7 +252,7 @@ func FuzzParse(f *testing.F) {
 			if i > 0 {
 				raw = append(raw, ',')
 			}
-			raw = append(raw, a...)
+			raw = append(raw, a.Bytes()...)
 		}
 		again, err := parse(eventFrame(p.namespace, name, raw, 0).AppendTo(nil)[1:])
 		if err != nil && p.namespace == mainNamespace && isWord(name) {

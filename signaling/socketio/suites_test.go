@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"encoding/json"
 	"net"
 	"net/http"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"lectern/signaling/conn"
+	"lectern/signaling/protocol"
 	"lectern/signaling/socketio/engine"
 )
 
@@ -65,13 +65,13 @@ func (engineEcho) Closed(bool)              {}
 // echo sends events back.
 type echo struct{ socket *socket }
 
-func (e echo) Event(name string, args []json.RawMessage, ack func([]byte)) {
+func (e echo) Event(name string, args []protocol.Value, ack func([]byte)) {
 	var all []byte
 	for i, a := range args {
 		if i > 0 {
 			all = append(all, ',')
 		}
-		all = append(all, a...)
+		all = append(all, a.Bytes()...)
 	}
 	if ack != nil {
 		ack(all)

@@ -68,7 +68,7 @@ func New(server *conn.Server, o Options) *Handler {
 		server: server, options: o,
 		upgrader: websocket.Upgrader{
 			ReadBufferSize:  1 << 10,
-			WriteBufferSize: 1 << 12,
+			WriteBufferSize: 1 << 13, // a description goes out in one piece
 			WriteBufferPool: &sync.Pool{},
 			CheckOrigin: func(r *http.Request) bool {
 				_, ok := o.Origins.Allow(r)

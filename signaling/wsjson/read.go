@@ -2,7 +2,6 @@ package wsjson
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -109,8 +108,9 @@ func (s *socket) accept(kind int, frame []byte) bool {
 		s.closeWith(websocket.CloseUnsupportedData, "frames must be text")
 		return false
 	}
-	var m struct{ event, data, id, seq json.RawMessage }
-	isObject := protocol.ReadObject(frame, func(name string, value json.RawMessage) {
+	var m struct{ event, data, id, seq protocol.Value }
+	whole, _ := protocol.Check(frame)
+	isObject := whole.Object(func(name string, value protocol.Value) {
 		switch name {
 		case "event":
 			m.event = value
@@ -127,13 +127,13 @@ func (s *socket) accept(kind int, frame []byte) bool {
 		s.closeWith(websocket.CloseInvalidFramePayloadData, "not a JSON object in UTF-8")
 		return false
 	}
-	event, _ := protocol.ReadString(m.event) // the decoder calls an empty one unknown
-	s.conn.Event(event, m.data, protocol.Seq(m.seq), s.acker(m.id))
+	event, _ := m.event.Text() // the decoder calls an empty one unknown
+	s.conn.Event(event, m.data, protocol.Seq(m.seq), s.acker(m.id.Bytes()))
 	return true
 }
 
 // acker answers a message with an id, which is a number or a short string.
-func (s *socket) acker(id json.RawMessage) func([]byte) {
+func (s *socket) acker(id []byte) func([]byte) {
 	const longest = 64
 	if len(id) == 0 || len(id) > longest || bytes.IndexByte([]byte(`"-0123456789`), id[0]) < 0 {
 		return nil

@@ -102,7 +102,7 @@ func New(open func(*Session) Receiver, o Options) *Handler {
 		open: open, options: o.withDefaults(),
 		upgrader: websocket.Upgrader{
 			ReadBufferSize:  1 << 10,
-			WriteBufferSize: 1 << 12,
+			WriteBufferSize: 1 << 13, // a description goes out in one piece
 			WriteBufferPool: &sync.Pool{},
 			CheckOrigin:     func(*http.Request) bool { return true }, // ServeHTTP has asked Allow
 		},
