@@ -60,24 +60,30 @@ type fields struct {
 	err     *Error
 }
 
-type field struct {
-	name  string
-	value Value
-}
+type field struct{ name, value Value }
 
 func object(name string, data Value) *fields {
-	f := &fields{}
-	if !data.Object(func(name string, value Value) { f.members = append(f.members, field{name, value}) }) {
+	f := &fields{members: make([]field, 0, 8)}
+	if data.first() != '{' {
 		f.err = Invalid(name, "must be an object", "须为对象")
+		return f
 	}
-	return f
+	for at := 1; ; {
+		key, next := data.next(at)
+		if key.raw == nil {
+			return f
+		}
+		value, end := data.next(next)
+		f.members = append(f.members, field{key, value})
+		at = end
+	}
 }
 
 // get is the value of a member, none if it is not there.
 func (f *fields) get(key string) Value {
 	for i := len(f.members) - 1; i >= 0; i-- {
-		if f.members[i].name == key {
-			return f.members[i].value
+		if m := &f.members[i]; m.name.is(key) {
+			return m.value
 		}
 	}
 	return Value{}

@@ -86,6 +86,12 @@ func (v Value) Text() (text string, ok bool) {
 	return unquote(v.raw), true
 }
 
+// is reports whether a string has a text.
+func (v Value) is(text string) bool {
+	inside := v.raw[1 : len(v.raw)-1]
+	return string(inside) == text || bytes.IndexByte(inside, '\\') >= 0 && unquote(v.raw) == text
+}
+
 const space = " \t\r\n"
 
 // next gives the value in an array or an object that follows a place in it, and
