@@ -1,9 +1,11 @@
 package sfu
 
 import (
+	"log/slog"
 	"net/netip"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"lectern/sfu/codec"
@@ -98,4 +100,33 @@ func happens(t *testing.T, c <-chan struct{}) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("it does not happen")
 	}
+}
+
+// The clock of a server without connections wakes no core, and goes again for the
+// next connection.
+func TestTheClockRestsWithoutSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := startClock()
+		defer c.stop()
+		server := &Server{clock: c, log: slog.New(slog.DiscardHandler)}
+		rests := func() bool {
+			synctest.Wait()
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return c.rests
+		}
+		for range 3 {
+			if <-time.After(tickEvery); !rests() {
+				t.Fatal("the clock ticks without a session")
+			}
+			failed := make(failures, 1)
+			c.add(&session{server: server, events: failed}) // without what a tick needs
+			if rests() {
+				t.Fatal("the clock rests with a session")
+			}
+			if state := <-failed; state != transport.Failed {
+				t.Fatalf("the session is %v", state)
+			}
+		}
+	})
 }

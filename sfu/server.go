@@ -132,18 +132,21 @@ func (r *RoomPlane) Close() error {
 // looked after.
 const tickEvery = 25 * time.Millisecond
 
-// clock drives what sessions do by time: one goroutine for all of them.
+// clock drives what sessions do by time: one goroutine for all of them. It rests
+// while there are none.
 type clock struct {
 	ending chan struct{}
 	ended  chan struct{}
+	wake   chan struct{} // the first session came; capacity 1
 
 	mu sync.Mutex
 	// Guarded by mu.
 	sessions []*session
+	rests    bool // until wake
 }
 
 func startClock() *clock {
-	c := &clock{ending: make(chan struct{}), ended: make(chan struct{})}
+	c := &clock{ending: make(chan struct{}), ended: make(chan struct{}), wake: make(chan struct{}, 1)}
 	go c.run() // until stop
 	return c
 }
@@ -156,12 +159,18 @@ func (c *clock) run() {
 	for {
 		select {
 		case <-ticker.C:
+		case <-c.wake:
+			ticker.Reset(tickEvery)
 		case <-c.ending:
 			return
 		}
 		c.mu.Lock()
 		now = append(now[:0], c.sessions...)
+		c.rests = len(now) == 0
 		c.mu.Unlock()
+		if len(now) == 0 {
+			ticker.Stop()
+		}
 		for _, s := range now {
 			s.tick(transport.Now())
 		}
@@ -173,6 +182,14 @@ func (c *clock) add(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sessions = append(c.sessions, s)
+	if !c.rests {
+		return
+	}
+	c.rests = false
+	select {
+	case c.wake <- struct{}{}:
+	default: // it is about to wake
+	}
 }
 
 func (c *clock) remove(s *session) {
