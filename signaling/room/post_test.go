@@ -20,7 +20,7 @@ func TestOldLettersCostNoSquare(t *testing.T) {
 		Grace: 15 * time.Second, NewPlane: func(string, room.Policy) media.Plane { return p2p.New() },
 	}, room.Policy{}, now)
 	decode := func(event, data string) protocol.Message {
-		m, err := protocol.Decode(event, []byte(data))
+		m, err := protocol.Decode(event, value([]byte(data)))
 		if err != nil {
 			t.Fatal(err)
 		}
