@@ -101,6 +101,7 @@ func (s *Server) NewRate() budget.Rate {
 type Conn struct {
 	server *Server
 	socket Socket
+	opened time.Time
 
 	// Owned by the reader.
 	limit budget.Rate
@@ -127,7 +128,7 @@ var _ room.Outbox = (*Conn)(nil)
 
 // Open makes the connection of a new socket.
 func (s *Server) Open(sock Socket) *Conn {
-	return &Conn{server: s, socket: sock, limit: s.NewRate()}
+	return &Conn{server: s, socket: sock, opened: time.Now(), limit: s.NewRate()}
 }
 
 // Event takes one event. data is its data, the zero Value if there was none; it
@@ -227,7 +228,7 @@ func (c *Conn) enter(msg protocol.Message, i *protocol.Identity) (any, error) {
 	held := c.unhold()
 	was := c.setCapable(i.Capable())
 	seat, v := c.server.hub.Enter(c, room.Entry{
-		Socket: c.Socket(), Addr: c.socket.RemoteAddr().String(), Msg: msg, Held: held,
+		Socket: c.Socket(), Addr: c.socket.RemoteAddr().String(), Opened: c.opened, Msg: msg, Held: held,
 	})
 	for _, m := range v.Stray {
 		c.stray(m)

@@ -71,7 +71,7 @@ func (r *Room) beginAgain(now time.Time, m *member, e Entry, i *protocol.Identit
 		r.remove(now, mine, nil) // the socket was another member's until now
 	}
 	r.present(m)
-	m.socket, m.addr = e.Socket, e.Addr
+	m.sit(e)
 	r.sockets[m.socket] = m
 	r.settings.Kept.forget(&m.post)
 	m.resumes = i.Resumes()

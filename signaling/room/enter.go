@@ -15,6 +15,7 @@ type Entry struct {
 	Addr   string             // address of the client, without port; tells a move from a mere drop
 	Msg    protocol.Message   // *protocol.Join or *protocol.Reconnect
 	Held   []protocol.Message // what the socket sent before it said who it is
+	Opened time.Time          // when the socket was opened; zero: unknown
 	// Elsewhere: the user id is a member's of another room.
 	Elsewhere bool
 }
@@ -170,6 +171,11 @@ func (r *Room) reconnect(now time.Time, e Entry, msg *protocol.Reconnect) {
 	case m.capable && !m.hasToken(msg.ResumeToken) && r.proven(proofOf(&msg.Identity, msg.ResumeToken)) != m:
 		r.refuse(e.Socket, protocol.Refuse(protocol.ErrForbidden,
 			"the resume token is not this member's", "恢复令牌与该成员不符"))
+	case !e.Opened.IsZero() && e.Opened.Before(m.opened):
+		// It was under way while the client gave the socket up and came back on
+		// another one, which must not be closed for it.
+		r.refuse(e.Socket, protocol.Refuse(protocol.ErrRepeat,
+			"a later connection of this client is in the room", "该客户端已通过较新的连接进入房间"))
 	case !m.capable && m.socket != "" && !m.user.Proves():
 		r.probes = append(r.probes, probe{entry: e, old: m.socket})
 		r.out = append(r.out, Outbound{Socket: m.socket, Probe: probeTime})
@@ -210,7 +216,7 @@ func (r *Room) takeOver(now time.Time, m *member, e Entry) {
 		r.beginAgain(now, m, e, identity(e.Msg))
 		return
 	}
-	m.socket, m.addr = e.Socket, e.Addr
+	m.sit(e)
 	r.sockets[m.socket] = m
 	r.contend(now, m)
 	if m.role.OnStage() {

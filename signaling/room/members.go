@@ -31,6 +31,7 @@ type member struct {
 
 	socket    SocketID  // empty while absent
 	addr      string    // address of the client, without port
+	opened    time.Time // when it was opened, or the last one was
 	dropped   time.Time // when it became absent
 	graceEnds time.Time // while absent
 	parted    bool      // its page said that it goes: it has no connectors, and the others take it for gone
@@ -78,6 +79,9 @@ func (r *Room) absentUntil(now time.Time, m *member, grace time.Duration) {
 	}
 }
 
+// sit gives a member the socket of an entry.
+func (m *member) sit(e Entry) { m.socket, m.addr, m.opened = e.Socket, e.Addr, e.Opened }
+
 // present takes a member off the absent.
 func (r *Room) present(m *member) {
 	if i := slices.Index(r.absent, m); i >= 0 {
@@ -123,8 +127,9 @@ func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, g grant, p proo
 	m := &member{
 		id: protocol.MemberID(e.Socket), seq: r.lastSeq, user: i.User, name: i.Name,
 		role: g.role, claim: g.claim, yielded: g.yielded, listens: g.listens, capable: i.Capable(), resumes: i.Resumes(),
-		socket: e.Socket, addr: e.Addr, joined: now, signaled: before,
+		joined: now, signaled: before,
 	}
+	m.sit(e)
 	if m.capable {
 		m.token = r.settings.NewToken()
 	}

@@ -27,6 +27,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts with what the r
 //	                               file, hosttoken, stagetoken, settle,
 //	                               remember, joins, and mode auto or sfu, which
 //	                               makes the plane one that only writes down
+//	open a                         socket a is opened now; else it is unknown when
 //	addr a 192.0.2.7               the client of socket a has this address
 //	a -> join {...}                socket a sends an event
 //	a #7 -> chat {...}             and gives it the number 7
@@ -77,6 +78,7 @@ type player struct {
 	room     *room.Room
 	now      time.Time
 	addr     map[room.SocketID]string
+	opened   map[room.SocketID]time.Time
 	held     map[room.SocketID][]protocol.Message
 	tokens   int
 	out      strings.Builder
@@ -85,7 +87,7 @@ type player struct {
 func replay(t *testing.T, script string) string {
 	p := &player{
 		t: t, now: time.Unix(1e9, 0),
-		addr: map[room.SocketID]string{}, held: map[room.SocketID][]protocol.Message{},
+		addr: map[room.SocketID]string{}, opened: map[room.SocketID]time.Time{}, held: map[room.SocketID][]protocol.Message{},
 	}
 	p.settings = room.Settings{
 		Grace: 15 * time.Second, Policy: room.Policy{MaxMembers: 100}, Version: "test",
@@ -158,6 +160,8 @@ func (p *player) step(line string) {
 	switch {
 	case words[0] == "addr":
 		p.addr[room.SocketID(words[1])] = words[2]
+	case words[0] == "open":
+		p.opened[room.SocketID(words[1])] = p.now
 	case words[0] == "drop":
 		p.room.Gone(p.now, room.SocketID(words[1]))
 	case words[0] == "pong" || words[0] == "mute":
@@ -283,7 +287,7 @@ func (p *player) message(s room.SocketID, event, data string) {
 	switch m := m.(type) {
 	case nil:
 	case *protocol.Join, *protocol.Reconnect:
-		p.room.Enter(p.now, room.Entry{Socket: s, Addr: p.addr[s], Msg: m, Held: p.held[s]})
+		p.room.Enter(p.now, room.Entry{Socket: s, Addr: p.addr[s], Opened: p.opened[s], Msg: m, Held: p.held[s]})
 		delete(p.held, s)
 	case *protocol.Ping:
 		if taken, ok := p.room.Seen(s, m.Seen); ok {
