@@ -318,10 +318,12 @@ func setDirections(sdp string, directions map[string]description.Direction) stri
 		if !ok || !known {
 			continue
 		}
+		part += "\r\n" // the direction may be the last line
 		for _, old := range []description.Direction{description.SendRecv, description.SendOnly, description.RecvOnly, description.Inactive} {
 			part = strings.Replace(part, "\r\na="+old.String()+"\r\n", "\r\na=?\r\n", 1)
 		}
-		parts[i+1] = strings.Replace(part, "\r\na=?\r\n", "\r\na="+d.String()+"\r\n", 1)
+		part = strings.Replace(part, "\r\na=?\r\n", "\r\na="+d.String()+"\r\n", 1)
+		parts[i+1] = strings.TrimSuffix(part, "\r\n")
 	}
 	return strings.Join(parts, mLine)
 }
