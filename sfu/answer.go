@@ -159,7 +159,7 @@ func (c *connector) stop(s *section) {
 
 func (c *connector) answerSection(s *section, k codec.Kind, theirs *description.Section) description.Section {
 	uplink := c.publishes()
-	s.sends = s.source != nil && s.source.active[k] && theirs.Direction.Receives()
+	s.sends = c.shows(s) && s.source.active[k] && theirs.Direction.Receives()
 	s.takes = uplink != nil && theirs.Direction.Sends()
 	all := c.formatsFor(k, nil)
 	c.plane.learn(c.member, k, all, codecsOf(description.Negotiate(*theirs, all)))
@@ -187,5 +187,5 @@ func (c *connector) settleOffered() {
 		kind := codec.Kind(k)
 		active[k] = c.receives(kind) && (active[k] || c.streams(kind))
 	}
-	c.plane.setActive(pub, active)
+	c.plane.learned(c, pub, active)
 }

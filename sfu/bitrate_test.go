@@ -21,7 +21,7 @@ func TestClientsAreToldTheirBitrate(t *testing.T) {
 		})
 	p.Attach("a", media.Profile{Stage: true})
 	p.Attach("b", media.Profile{Stage: true})
-	p.Attach("c", media.Profile{})
+	p.Attach("c", media.Profile{Events: true}) // an existing client may begin to send
 	offers := 0
 	for _, e := range p.Drain() {
 		m, ok := e.Msg.(*protocol.RelayedOffer)

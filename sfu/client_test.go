@@ -33,6 +33,7 @@ type client struct {
 	tracks [2]*webrtc.TrackLocalStaticRTP
 	key    atomic.Bool                           // a keyframe was asked for
 	deaf   bool                                  // it never sends the keyframe that it is asked for
+	mute   bool                                  // camera and microphone are off; owned by loop once it runs
 	hold   map[protocol.MemberID]<-chan struct{} // from whom it reads no messages before
 
 	legs map[protocol.ConnectorID]*leg // owned by loop, by the client's id
@@ -57,6 +58,7 @@ type leg struct {
 	mux       ice.UDPMux           // of its own: the server has one address for all
 	senders   [2]*webrtc.RTPSender // owned by loop
 	sent      atomic.Int64
+	relief    atomic.Int64              // what the client had sent on its other legs when this one ended
 	strangers atomic.Int64              // SSRCs nobody announced that it sends as well
 	silent    [2]atomic.Bool            // the other side does not receive
 	connected atomic.Pointer[time.Time] // since when; nil: not yet
@@ -218,6 +220,9 @@ func (c *client) take(m protocol.Outgoing) {
 	case *protocol.ConnectorGone:
 		if l := c.legs[m.Connector]; l != nil {
 			delete(c.legs, l.id)
+			for _, other := range c.legs {
+				l.relief.Add(other.sent.Load())
+			}
 			c.busy.Go(l.close)
 		}
 	case *protocol.Renegotiate:
@@ -280,6 +285,9 @@ func (c *client) answer(l *leg, offer protocol.Description) (protocol.Descriptio
 	if parsed, err := description.Parse(d.SDP); ok && c.must(err) {
 		l.ufrag.Store(parsed.Ufrag)
 	}
+	if c.mute { // a browser says so
+		d.SDP = strings.NewReplacer("a=sendrecv", "a=recvonly", "a=sendonly", "a=inactive").Replace(d.SDP)
+	}
 	return protocol.Description{Type: "answer", SDP: d.SDP}, ok
 }
 
@@ -324,6 +332,21 @@ func (l *leg) send(k codec.Kind) {
 				if _, isPLI := p.(*rtcp.PictureLossIndication); isPLI {
 					l.client.asked()
 				}
+			}
+		}
+	})
+}
+
+// turnOn has the client turn its camera and its microphone on, as the existing one
+// does: it says so on every leg.
+func (c *client) turnOn() {
+	c.loop.put(func() {
+		c.mute = false
+		for _, l := range c.legs {
+			l.silent[codec.Audio].Store(false)
+			l.silent[codec.Video].Store(false)
+			for _, kind := range []string{"video", "audio"} {
+				l.say(protocol.EventGetOffer, map[string]string{"kind": kind, "type": "add"})
 			}
 		}
 	})

@@ -50,6 +50,10 @@ type connector struct {
 	replaces *connector // ended when this one is connected
 	// replacement is the one that replaces it; nil: none.
 	replacement *connector
+	// vacant: the member that it plays is not on stage any more, and the client's
+	// own pictures still come over it (standin.go).
+	vacant   bool
+	relieves *connector // the stand-in that ends when this one carries its pictures
 
 	local    transport.Local
 	ready    bool // local is known
@@ -76,6 +80,7 @@ type connector struct {
 	attempt     int  // how many connectors before it failed
 	met         bool // one of those reached the client
 	adding      [2]growth
+	flows       [2]bool // something of a kind has come over it, since it is the uplink
 	ended       bool
 
 	done chan struct{} // closed when it ends; any goroutine may wait for it
@@ -235,7 +240,7 @@ func (c *connector) becomeConnected() {
 			c.plane.tellGone(old)
 		}
 	}
-	c.plane.dropStandIn(c)
+	c.plane.disturb(c.member)
 }
 
 // fail makes another connector in the place of one that is of no use any more,
@@ -282,13 +287,17 @@ func (c *connector) failLater(why string, still func() bool) {
 // flowing is called by the link when the first packet of a kind has come.
 func (c *connector) flowing(k codec.Kind) {
 	c.later(func() {
+		c.flows[k] = true
 		pub := c.publishes()
-		if pub == nil || c.offers || !c.receives(k) {
+		if pub == nil || !c.receives(k) {
 			return
 		}
-		active := pub.active
-		active[k] = true
-		c.plane.setActive(pub, active)
+		if !c.offers {
+			active := pub.active
+			active[k] = true
+			c.plane.setActive(pub, active)
+		}
+		c.relieve()
 	})
 }
 
@@ -344,6 +353,7 @@ func (p *Plane) replace(c *connector) {
 	}
 	n := p.newConnector(c.member, c.plays, c.stream)
 	n.source, n.sources, n.attempt, n.met = c.source, c.sources, c.attempt, c.reached()
+	n.vacant, n.relieves = c.vacant, c.relieves
 	if c.member.down == c {
 		c.member.down = n
 	}

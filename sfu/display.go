@@ -11,13 +11,14 @@ import (
 // takeDisplay accepts a screen. The client offers it once for each member it
 // sees; it is taken once, and the other connections carry nothing but their
 // data channels, which have to open or the client fails when it stops sharing.
-// One of the audience is answered the same way, and nothing is taken.
+// Of one that may not come on stage nothing is taken, and it is answered the same
+// way.
 func (p *Plane) takeDisplay(m *member, plays protocol.MemberID, theirs protocol.ConnectorID, d *description.Description) {
 	if plays == protocol.ServerMember {
 		p.endDisplay(m) // such a client has one: this is the next
 	}
 	c := p.accept(m, plays, protocol.StreamDisplay, theirs, d)
-	begins := m.display == nil && m.stage
+	begins := m.display == nil && m.uploads()
 	if begins {
 		m.display = p.newPublication(m, protocol.StreamDisplay)
 		m.display.uplink = c
@@ -26,9 +27,12 @@ func (p *Plane) takeDisplay(m *member, plays protocol.MemberID, theirs protocol.
 	if !begins {
 		return
 	}
-	for _, viewer := range p.order {
-		p.showDisplay(viewer, m)
+	if m.stage {
+		for _, viewer := range p.order {
+			p.showDisplay(viewer, m)
+		}
 	}
+	p.tellSends(m)
 }
 
 // closed handles the close message, by which a client ends a connector of its
@@ -69,6 +73,7 @@ func (p *Plane) endDisplay(m *member) {
 	}
 	p.hide(pub)
 	pub.close()
+	p.tellSends(m)
 }
 
 // hide ends the connectors that play a publication.
@@ -76,7 +81,7 @@ func (p *Plane) hide(pub *publication) {
 	for _, viewer := range p.order {
 		viewer.stopReceiving(pub)
 		for _, c := range slices.Clone(viewer.connectors) {
-			if c.source == pub {
+			if c.source == pub && !p.vacate(c) {
 				p.end(c)
 				p.tellGone(c)
 			}

@@ -14,6 +14,8 @@
 //   - section: one m-line of a connector.
 //   - stage: the members who publish. The others are the audience: they get the
 //     stage, and nobody gets anything of them.
+//   - stand-in: a connector of a client that is alone on stage before an audience,
+//     which is there only for what comes over it.
 //   - downlink: the one connector over which a client that knows that there is
 //     a server receives everything. Its own pictures have a connector each. All
 //     of these it has with protocol.ServerMember, and the server's offers on
@@ -33,8 +35,14 @@
 //   - A section is offered as receiving on the uplink only, so a client's
 //     tracks attach there and nowhere else. When the uplink ends, the next one
 //     gets fresh receiving sections for the tracks that wait.
-//   - An existing client that is alone on stage before an audience has a
-//     connector with a stand-in for it, or it would send nothing.
+//   - An existing client that is alone on stage before an audience has a stand-in,
+//     or it would send nothing. It is the connector its pictures came over when the
+//     last of the others left the stage, or one that it is asked to offer to the
+//     member "audience". It ends when the pictures come over another one
+//     (standin.go).
+//   - An existing client has an uplink in the audience too: it is the only way to
+//     know that its camera is on. The room is told, and has the client on stage or
+//     its uplink ended (uploads.go).
 //   - A section of a downlink whose stream has ended carries another one as soon
 //     as the client has heard of the end, so a description does not grow with
 //     people who come and go.

@@ -14,7 +14,7 @@ func (c *connector) isDownlink() bool { return c.stream == protocol.StreamDownli
 
 // carries reports whether a publication is played on the connector.
 func (c *connector) carries(pub *publication) bool {
-	return c.source == pub || slices.Contains(c.sources, pub)
+	return c.source == pub && !c.vacant || slices.Contains(c.sources, pub)
 }
 
 // receive has a client with one downlink receive a publication. There is

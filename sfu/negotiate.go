@@ -229,7 +229,7 @@ func (c *connector) offer() protocol.Description {
 			d.Sections = append(d.Sections, application(s.mid))
 			continue
 		}
-		s.sends = s.source != nil && s.source.active[k]
+		s.sends = c.shows(s) && s.source.active[k]
 		s.takes = s.recv && uplink != nil
 		s.formats = description.Offered(k, c.formatsFor(k, uplink))
 		d.Sections = append(d.Sections, c.mediaSection(s, k))

@@ -42,6 +42,7 @@ type Plane struct {
 	asks       map[ask]int // getOffers that no offer has followed yet
 	apart      map[sight]bool
 	ended      []protocol.ConnectorID
+	untidy     []*member // see tidy
 	out        []media.Event
 }
 
@@ -87,6 +88,11 @@ type member struct {
 
 	// refuses are the formats its client was offered and did not take.
 	refuses [2][]codec.Codec
+
+	// Of an existing client (uploads.go).
+	hushed bool    // in the audience: what it sends is not wanted
+	wish   [2]bool // what it would send while hushed; by codec.Kind
+	told   bool    // the room was told last that it sends
 }
 
 func newMember(id protocol.MemberID, profile media.Profile, joined uint64) *member {
@@ -302,7 +308,7 @@ func (p *Plane) forget(m *member) {
 	for _, other := range p.order {
 		other.stopReceiving(m.user)
 		for _, c := range slices.Clone(other.connectors) {
-			if c.plays == m.id && !c.carriesDisplay() {
+			if c.plays == m.id && !c.carriesDisplay() && !p.outlives(c) {
 				p.end(c)
 				p.tellGone(c)
 			}
@@ -338,7 +344,7 @@ func (p *Plane) end(c *connector) {
 	}
 	p.ended = append(p.ended, c.id)
 	if pub := c.member.user; pub.uplink == c {
-		p.moveUplink(pub)
+		p.loseUplink(pub, c)
 	}
 	if c.carriesDisplay() {
 		p.endDisplay(c.member)
@@ -351,6 +357,7 @@ func (p *Plane) Ready() <-chan struct{} { return p.queue.ready }
 // Drain gives what is to be sent since the last call.
 func (p *Plane) Drain() []media.Event {
 	p.queue.run()
+	p.tidy()
 	out := p.out
 	p.out = nil
 	return out

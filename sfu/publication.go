@@ -47,24 +47,30 @@ func (p *Plane) makeUplink(pub *publication, c *connector) {
 // the others see.
 func (p *Plane) moveUplink(pub *publication) {
 	pub.uplink = nil
-	if !pub.owner.stage {
-		p.setActive(pub, [2]bool{})
-		return
-	}
-	var next *connector
-	for _, c := range pub.owner.connectors {
-		if c.stream != protocol.StreamUser {
-			continue
+	if pub.owner.uploads() {
+		if next := pub.owner.nextUplink(); next != nil {
+			p.makeUplink(pub, next)
+			return
 		}
-		if next == nil || c.connected && !next.connected {
+	}
+	p.setActive(pub, [2]bool{})
+}
+
+// nextUplink is the connector that a member's uplink had best be: the oldest one
+// that is connected, and one that plays another member if there is one.
+func (m *member) nextUplink() (next *connector) {
+	better := func(c *connector) bool {
+		if c.standsIn() != next.standsIn() {
+			return next.standsIn()
+		}
+		return c.connected && !next.connected
+	}
+	for _, c := range m.connectors {
+		if c.stream == protocol.StreamUser && (next == nil || better(c)) {
 			next = c
 		}
 	}
-	if next == nil {
-		p.setActive(pub, [2]bool{})
-		return
-	}
-	p.makeUplink(pub, next)
+	return next
 }
 
 // sends is the format of what comes, or of what will: the first that both sides
@@ -100,6 +106,7 @@ func (p *Plane) setActive(pub *publication, active [2]bool) {
 			}
 		}
 	}
+	p.tellSends(pub.owner)
 }
 
 // allowed are the formats that every client takes, most wanted first: one

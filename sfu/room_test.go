@@ -117,6 +117,10 @@ func (r *room) take(e media.Event) {
 	switch {
 	case e.Said != nil:
 		r.say(&protocol.ChatLine{ID: e.Said.ID, Member: e.Said.From, Name: string(e.Said.From), Text: e.Said.Text, Clock: e.Said.Clock})
+	case e.Sends != nil:
+		if e.Sends.Sends {
+			r.plane.SetStage(e.Sends.Member, true)
+		}
 	case e.Err != nil:
 		if take := r.members[e.To]; take != nil {
 			take(e.Err.Message(""))

@@ -98,5 +98,5 @@ func (c *connector) settleUplink() {
 			active[k] = pub.active[k]
 		}
 	}
-	c.plane.setActive(pub, active)
+	c.plane.learned(c, pub, active)
 }

@@ -78,7 +78,7 @@ func (p *Plane) acceptUser(m, other *member, msg *protocol.Offer, d *description
 	if other != nil {
 		c.source = other.user
 	}
-	if m.stage && m.user.uplink == nil {
+	if m.uploads() && m.user.uplink == nil {
 		m.user.uplink = c
 	}
 	c.link = p.openLink(c)
@@ -184,10 +184,14 @@ func (c *connector) wanted(extra json.RawMessage) {
 		c.renew() // such a client says so when its connection is broken
 		return
 	}
+	k, ok := kindOf(wish.Kind)
 	if !c.offers || c.publishes() == nil {
+		if ok {
+			c.plane.wishes(c.member, k, wish.Type == "add")
+		}
 		return
 	}
-	if k, ok := kindOf(wish.Kind); ok && wish.Type == "add" && c.adding[k] == noGrowth {
+	if ok && wish.Type == "add" && c.adding[k] == noGrowth {
 		c.adding[k] = retried
 	}
 	c.change()

@@ -51,12 +51,14 @@ func (p *Plane) show(at, other *member) {
 	case at.downlink:
 		p.receive(at, other.user)
 		return
+	case p.reoccupy(at, other):
+		return
 	case p.mustAsk(at, other):
 		p.askFor(at.id, other.id)
 		return
 	}
 	c := p.connect(at, other.id, protocol.StreamUser, other.user)
-	if at.stage && at.user.uplink == nil {
+	if at.uploads() && at.user.uplink == nil {
 		p.makeUplink(at.user, c)
 	}
 }
@@ -94,13 +96,20 @@ func (p *Plane) showDisplay(at, other *member) {
 	}
 }
 
-// SetStage has a member publish from now on, or no longer.
+// SetStage has a member publish from now on, or no longer. Said again of a member
+// of the audience it ends what its client sends all the same.
 func (p *Plane) SetStage(id protocol.MemberID, onStage bool) {
 	m := p.members[id]
-	if m == nil || m.stage == onStage {
+	if m == nil {
 		return
 	}
 	p.queue.run()
+	if m.stage == onStage {
+		if !onStage {
+			p.hush(m)
+		}
+		return
+	}
 	m.stage = onStage
 	if onStage {
 		p.enterStage(m)
@@ -115,30 +124,35 @@ func (p *Plane) SetStage(id protocol.MemberID, onStage bool) {
 // is: one of its connectors only begins to carry its own pictures too.
 func (p *Plane) enterStage(m *member) {
 	p.stage = append(p.stage, m)
+	m.hushed = false
 	p.ensureUplink(m)
-	if !m.downlink {
+	if !m.downlink && m.user.uplink == nil {
 		p.moveUplink(m.user)
 	}
 	for _, other := range slices.Clone(p.order) {
 		if other != m {
+			p.showDisplay(other, m)
 			p.show(other, m)
 		}
 	}
+	p.pin()
 }
 
-// leaveStage ends what a member sends, and its tiles at the others.
+// leaveStage ends what a member sends, and its tiles at the others. An existing
+// client that sends nothing keeps its uplink: it may begin to.
 func (p *Plane) leaveStage(m *member) {
 	p.stage = slices.DeleteFunc(p.stage, func(x *member) bool { return x == m })
-	p.endDisplay(m)
 	uplink := m.user.uplink
-	m.user.uplink = nil
-	p.setActive(m.user, [2]bool{})
+	if m.sending() || !m.old() {
+		p.endDisplay(m)
+		p.silence(m)
+	}
 	switch {
 	case uplink == nil:
-	case m.downlink || uplink.plays == standIn:
+	case m.downlink || uplink.standsIn():
 		p.end(uplink)
 		p.tellGone(uplink)
-	default:
+	case m.user.uplink == nil:
 		uplink.change()
 	}
 	p.hide(m.user)
@@ -170,21 +184,9 @@ func (p *Plane) ensureUplink(m *member) {
 	case m.downlink:
 	case uplink == nil && !alone && len(p.stage) == 1 && !p.asked(m.id):
 		p.askFor(m.id, standIn)
-	case uplink != nil && alone && uplink.plays == standIn:
+	case uplink != nil && alone && uplink.standsIn():
 		p.end(uplink)
 		p.tellGone(uplink)
-	}
-}
-
-// dropStandIn ends the connector with the audience when the member has
-// another one that works.
-func (p *Plane) dropStandIn(works *connector) {
-	if works.stream != protocol.StreamUser || works.plays == standIn {
-		return
-	}
-	if c := works.member.userConnector(standIn); c != nil {
-		p.end(c)
-		p.tellGone(c)
 	}
 }
 

@@ -19,8 +19,11 @@ func check(p *Plane) error {
 		if m.stage != slices.Contains(p.stage, m) {
 			return fmt.Errorf("%s: on stage %v, in the list of the stage %v", m.id, m.stage, !m.stage)
 		}
-		if !m.stage && (m.user.uplink != nil || m.display != nil || m.user.active != [2]bool{}) {
+		if !m.uploads() && (m.user.uplink != nil || m.sending()) {
 			return fmt.Errorf("%s publishes from the audience", m.id)
+		}
+		if err := checkUplink(p, m); err != nil {
+			return err
 		}
 		if up := m.user.uplink; up != nil && (up.ended || up.member != m) {
 			return fmt.Errorf("%s has an uplink that has ended or is somebody else's", m.id)
@@ -33,7 +36,7 @@ func check(p *Plane) error {
 		seen := map[*publication]int{}
 		for _, c := range m.connectors {
 			if n := c.replacement; n == nil || n.ended { // else that one counts
-				if c.source != nil {
+				if c.source != nil && !c.vacant {
 					seen[c.source]++
 				}
 				for _, pub := range c.sources {
@@ -51,6 +54,28 @@ func check(p *Plane) error {
 				return fmt.Errorf("%s sees %s of %s %d times, who is on stage: %v", m.id, pub.stream, pub.owner.id, n, pub.owner.stage)
 			}
 		}
+	}
+	return nil
+}
+
+// checkUplink holds that a client that may send has something to send on where it
+// has a connector at all, that a stand-in is there for a reason, and that the room
+// knows whether an existing client sends.
+func checkUplink(p *Plane, m *member) error {
+	up := m.user.uplink
+	for _, c := range m.connectors {
+		switch {
+		case m.downlink || c.stream != protocol.StreamUser:
+		case up == nil && m.uploads():
+			return fmt.Errorf("%s has a connector and no uplink", m.id)
+		case c.vacant && c != up && up.relieves != c && up.connected:
+			return fmt.Errorf("%s keeps a connector of %s, who has left the stage", m.id, c.plays)
+		case c.vacant && (!m.stage || slices.Contains(p.stage, c.source.owner)):
+			return fmt.Errorf("%s has a stand-in that plays %s", m.id, c.plays)
+		}
+	}
+	if sends := m.sending() || m.wish != [2]bool{}; m.old() && m.told != sends {
+		return fmt.Errorf("%s sends: %v, the room was told: %v", m.id, sends, m.told)
 	}
 	return nil
 }
@@ -79,7 +104,7 @@ func TestStageStorm(t *testing.T) {
 			p.Detach(id, nil)
 			p.Drain()
 		}
-		if len(p.members)+len(p.connectors)+len(p.asks)+len(p.order)+len(p.stage)+len(p.choosy) > 0 {
+		if len(p.members)+len(p.connectors)+len(p.asks)+len(p.order)+len(p.stage)+len(p.choosy)+len(p.untidy) > 0 {
 			t.Errorf("seed %d: an empty plane keeps something", seed)
 		}
 		if err := p.Close(); err != nil {
@@ -147,7 +172,12 @@ func (s *storm) happen(c *connector) string {
 	if c.ended {
 		return "nothing"
 	}
-	switch s.rnd.IntN(6) {
+	switch s.rnd.IntN(7) {
+	case 6:
+		c.take(message{Type: protocol.EventGetOffer, Data: []byte([]string{
+			`{"kind":"video","type":"add"}`, `{"kind":"video","type":"remove"}`, `{"kind":"audio","type":"add"}`,
+		}[s.rnd.IntN(3)])})
+		return "wish"
 	case 0:
 		c.stateChanged(transport.Connected)
 		return "connected"

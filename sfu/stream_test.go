@@ -49,6 +49,9 @@ func (c *client) newLeg(member protocol.MemberID) *leg {
 		client: c, id: protocol.ConnectorID(rand.Text()), member: member,
 		open: make(chan struct{}),
 	}
+	for k := range l.silent {
+		l.silent[k].Store(c.mute)
+	}
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if !c.must(err) {
 		panic(err) // on the client's goroutine, where a test cannot be failed
@@ -131,6 +134,8 @@ type stream struct {
 	gaps    int // in the sequence numbers
 	back    int // steps back of the timestamps
 	keys    int
+	came    time.Time     // the last packet
+	longest time.Duration // without one
 }
 
 // read takes packets until the connection ends.
@@ -154,6 +159,11 @@ func (s *stream) read(r *webrtc.TrackRemote) {
 		if r.Kind() == webrtc.RTPCodecTypeVideo && isKeyframe(p.Payload) {
 			s.keys++
 		}
+		now := time.Now()
+		if s.packets > 0 {
+			s.longest = max(s.longest, now.Sub(s.came))
+		}
+		s.came = now
 		s.sources[p.SSRC] = true
 		s.packets++
 		s.last = p.Header

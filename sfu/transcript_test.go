@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts with what the p
 // links that carry nothing. A line is what happens:
 //
 //	join a [audience] [downlink] [events] [shares]
-//	stage a | audience a | leave a | return a [moved]
+//	stage a b | audience a b | leave a | return a [moved]
 //	a hides b user, c display | a is told b: text | carries a
 //	a offers x to b user: video sendrecv, audio sendrecv, app
 //	a answers #1 as x: video sendonly, audio inactive, app
@@ -123,7 +123,9 @@ func (p *player) play(line string) {
 			Stage: !has("audience"), Downlink: has("downlink"), Events: has("downlink") || has("events"), Shares: has("shares"),
 		})
 	case words[0] == "stage" || words[0] == "audience":
-		p.plane.SetStage(protocol.MemberID(words[1]), words[0] == "stage")
+		for _, id := range words[1:] {
+			p.plane.SetStage(protocol.MemberID(id), words[0] == "stage")
+		}
 	case words[0] == "carries":
 		p.say("%v", p.plane.Carries(protocol.MemberID(words[1])))
 	case words[0] == "apart":
@@ -198,6 +200,9 @@ func (p *player) drain() {
 			continue
 		case e.Said != nil:
 			p.say("%s said %s: %s", e.Said.From, e.Said.ID, e.Said.Text)
+			continue
+		case e.Sends != nil:
+			p.say("%s sends: %v", e.Sends.Member, e.Sends.Sends)
 			continue
 		case e.Lost != nil:
 			p.say("%s is lost: %s", e.Lost.Member, e.Lost.Why)

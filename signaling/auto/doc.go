@@ -68,6 +68,8 @@
 //   - A plane that has ended says nothing any more, and its connectors are
 //     ended at the clients: those that a client has named at once, the others
 //     when it names them.
+//   - A member of whom the room was told that it sends is one that the server sees.
+//     When the server ends, the room is told otherwise.
 //   - A signal goes to one plane. What is said to a plane that has ended is no
 //     mistake of the sender's.
 //   - A line of chat that reaches the server reaches every existing client. It

@@ -292,6 +292,8 @@ func (f *fakeServer) play(w []string) {
 	case "lost", "breaks": // without any check answered, and with some
 		f.send(id, protocol.NewError(protocol.ErrMedia).Message("en"))
 		f.out = append(f.out, media.Event{Lost: &media.Lost{Member: id, Why: strings.Join(w[2:], " "), Silent: w[0] == "lost"}})
+	case "sends", "stops":
+		f.out = append(f.out, media.Event{Sends: &media.Sends{Member: id, Sends: w[0] == "sends"}})
 	case "error":
 		f.out = append(f.out, media.Event{To: id, Err: protocol.NewError(protocol.ErrMedia)})
 	case "said":

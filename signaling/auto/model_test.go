@@ -118,6 +118,8 @@ func (w *world) event(e media.Event) {
 		w.say("%s <- %v", e.To, e.Err)
 	case e.Said != nil:
 		w.said(e.Said.From, e.Said.ID)
+	case e.Sends != nil:
+		w.say("%s sends: %v", e.Sends.Member, e.Sends.Sends)
 	case e.Lost != nil:
 		w.say("lost %s: %s", e.Lost.Member, e.Lost.Why)
 	case e.Moved != "":

@@ -224,7 +224,10 @@ func (p *Plane) endServer() {
 	p.endedAt = p.now
 	p.server, p.change = nil, nil
 	for _, m := range p.order {
-		m.toldSFU, m.spoke = false, false
+		if m.sends {
+			p.emit(media.Event{Sends: &media.Sends{Member: m.id}})
+		}
+		m.toldSFU, m.spoke, m.sends = false, false, false
 	}
 }
 

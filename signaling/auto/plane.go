@@ -127,6 +127,7 @@ type member struct {
 	talk              talk // its lines of chat
 	shares            bool // it offered a screen to the server that is there
 	firefox           bool // it is an existing client on Firefox
+	sends             bool // the server that is there said so
 	away, busy        bool
 	awayFor           since
 	saturated         bool

@@ -164,6 +164,10 @@ func (p *Plane) fromServer(e media.Event) {
 		} else {
 			p.takeBack(e.Lost.Member)
 		}
+	case e.Sends != nil:
+		if m := p.members[e.Sends.Member]; m != nil {
+			m.sends = e.Sends.Sends
+		}
 	case e.Said != nil:
 		if m := p.members[e.Said.From]; m != nil {
 			m.talk.heard(e.Said.ID, p.now)

@@ -39,8 +39,9 @@ type Plane interface {
 	// asked for offers, or the member be sent some.
 	Attach(id protocol.MemberID, p Profile)
 
-	// SetStage has a member publish from now on, or no longer. In P2P mode it
-	// means nothing: there everybody publishes.
+	// SetStage has a member publish from now on, or no longer. Said again of a
+	// listener it ends what its client sends all the same (Event.Sends). In P2P
+	// mode it means nothing: there everybody publishes.
 	SetStage(id protocol.MemberID, onStage bool)
 
 	// Signal takes a message from a member. An error is a *protocol.Error
@@ -123,14 +124,15 @@ type Return struct {
 	Address netip.Addr
 }
 
-// Event is one thing that came up. Exactly one of Msg, Err, Said, Lost, Moved
-// and Stays is set.
+// Event is one thing that came up. Exactly one of Msg, Err, Said, Sends, Lost,
+// Moved and Stays is set.
 type Event struct {
 	To  protocol.MemberID
 	Msg protocol.Outgoing // for To
 	Err *protocol.Error   // for To, in the language of its client
 
 	Said  *Said           // a member said something over a data channel
+	Sends *Sends          // an existing client began to send, or ended it
 	Lost  *Lost           // a member's media cannot be carried
 	Moved protocol.Mode   // the room's mode is this one from now on
 	Stays *protocol.Error // a change of mode failed, and why; for the hosts
@@ -142,6 +144,15 @@ type Said struct {
 	From     protocol.MemberID
 	ID, Text string
 	Clock    string // as in protocol.Say
+}
+
+// Sends says that a client that takes chat over its data channels (not
+// Profile.Events), and so says of itself nothing, began or ended to send camera,
+// microphone or screen. Of a listener it may mean that it would. Who was attached
+// sends nothing until then. In P2P mode it is not known.
+type Sends struct {
+	Member protocol.MemberID
+	Sends  bool
 }
 
 // Lost says that a connector of a member could not be connected, or failed for

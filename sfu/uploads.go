@@ -1,0 +1,78 @@
+package sfu
+
+import (
+	"lectern/sfu/codec"
+	"lectern/signaling/media"
+)
+
+// An existing client tells nobody whether its camera is on: its answers on its
+// uplink do. So it has an uplink in the audience too. When something comes over
+// that, the room is told, and either has the member on stage or says that it is
+// not wanted there (SetStage). From then on the client is offered nothing to send
+// on, and what it says over its data channels is all that is known.
+
+// old reports whether a member has an existing client.
+func (m *member) old() bool { return m.lines != nil }
+
+// uploads reports whether what a member's client sends is taken.
+func (m *member) uploads() bool { return m.stage || m.old() && !m.hushed }
+
+// sending reports whether a member's client sends anything.
+func (m *member) sending() bool { return m.user.active != [2]bool{} || m.display != nil }
+
+// tellSends tells the room when an existing client begins or ends to send.
+func (p *Plane) tellSends(m *member) {
+	sends := m.sending() || m.wish != [2]bool{}
+	if m.old() && p.members[m.id] == m && sends != m.told {
+		m.told = sends
+		p.out = append(p.out, media.Event{Sends: &media.Sends{Member: m.id, Sends: sends}})
+	}
+}
+
+// learned takes in what a client's description says that it sends over a
+// connector.
+func (p *Plane) learned(c *connector, pub *publication, active [2]bool) {
+	if pub == pub.owner.user {
+		pub.owner.wish = [2]bool{}
+	}
+	p.setActive(pub, active)
+	p.tellSends(pub.owner)
+	c.relieve()
+}
+
+// wishes takes in that a client that is offered nothing to send on has a track to
+// send, or has none any more.
+func (p *Plane) wishes(m *member, k codec.Kind, has bool) {
+	if m.hushed && !m.stage {
+		m.wish[k] = has
+		p.tellSends(m)
+	}
+}
+
+// hush ends what an existing client in the audience sends.
+func (p *Plane) hush(m *member) {
+	if !m.old() || !m.sending() {
+		return
+	}
+	if pub := m.display; pub != nil { // its connectors stay, as those of a screen that is not taken
+		m.display = nil
+		pub.close()
+		pub.uplink.change()
+	}
+	uplink := m.user.uplink
+	p.silence(m)
+	if uplink != nil {
+		uplink.change()
+	}
+}
+
+// silence has a member send nothing any more, and notes what its client would.
+func (p *Plane) silence(m *member) {
+	m.user.uplink, m.hushed = nil, m.old()
+	for k, active := range m.user.active {
+		m.wish[k] = m.wish[k] || active
+	}
+	p.setActive(m.user, [2]bool{})
+	p.tellSends(m)
+	p.disturb(m)
+}
