@@ -125,6 +125,7 @@ func (r *Room) makeHost(now time.Time, next *member, by protocol.MemberID, silen
 		next.claim = r.nextClaim(byChance)
 	}
 	next.yielded, r.orphaned = false, false
+	r.wait(next, false, next.sends)
 	if silent {
 		next.role = protocol.RoleHost
 		r.mark(next)

@@ -32,6 +32,9 @@ func (r *Room) Check(now time.Time) error {
 	if err := r.checkStage(); err != nil {
 		return err
 	}
+	if err := r.checkWaiting(now); err != nil {
+		return err
+	}
 	if err := r.checkHost(now); err != nil {
 		return err
 	}
@@ -85,6 +88,35 @@ func (r *Room) checkStage() error {
 	}
 	if r.policy.audience() && len(stage) > r.policy.Stage+r.over {
 		return fmt.Errorf("room: %d are on stage", len(stage))
+	}
+	return nil
+}
+
+// checkWaiting holds that who waits for a place on stage is counted and gets it,
+// and that no silent old client has one for long in a room that has outgrown its
+// stage.
+func (r *Room) checkWaiting(now time.Time) error {
+	waiting, calling := 0, 0
+	for _, m := range r.order {
+		if m.waits && (m.role.OnStage() || m.capable || m.listens) {
+			return fmt.Errorf("room: member %s waits for a place on stage, its role is %s", m.id, m.role)
+		}
+		if m.waits {
+			waiting++
+		}
+		if m.waits && m.sends {
+			calling++
+		}
+	}
+	switch {
+	case waiting != r.waiting || calling != r.calling:
+		return fmt.Errorf("room: %d wait and %d of them send, counted are %d and %d", waiting, calling, r.waiting, r.calling)
+	case r.policy.audience() && r.nextToCome(now) != nil:
+		return fmt.Errorf("room: member %s waits, and there is a place", r.nextToCome(now).id)
+	case reached(r.silenceDue(), now):
+		return fmt.Errorf("room: member %s is silent and on stage", r.mostSilent().id)
+	case r.policy.audience() && r.mode == protocol.ModeSFU && len(r.order) > r.policy.Stage && !r.outgrown:
+		return fmt.Errorf("room: it has not outgrown its stage with %d members", len(r.order))
 	}
 	return nil
 }

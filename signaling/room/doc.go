@@ -16,7 +16,8 @@
 // Hosts and presenters are on stage, the audience listens (PROTOCOL.md section
 // 5.1). What a role may do is decided in one place, Room.act; that a role can
 // be had, in Room.giveRole; what a newcomer becomes, in Room.grantFor; who is
-// host, in Room.rightful.
+// host, in Room.rightful; who yields the stage and who comes back, in
+// Room.tendStage.
 //
 //   - There is one host at most. It is a member on stage that can act, where
 //     there is one: a capable client that is present, or away for a moment. Of
@@ -34,6 +35,11 @@
 //   - The stage is full at Policy.Stage members, absent ones included, also
 //     while an auto room is still P2P. A host with a token gets on it all the
 //     same: it could not make room from outside.
+//   - In a room in SFU mode that has outgrown its stage an old client that sends
+//     nothing yields its place, to whoever comes on stage at once, else when it has
+//     been silent for silentTime. It comes back when it sends, or when the room is
+//     small again. All of that is in yield.go. What a host or a token said of a
+//     member goes before it.
 //   - A wish for a role that cannot be granted is not refused, it is not
 //     granted; a token that proves nothing is refused.
 //   - A lock needs a host to end it, so it ends when there is none and none is

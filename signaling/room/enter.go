@@ -68,7 +68,8 @@ func (r *Room) join(now time.Time, e Entry, i *protocol.Identity, p proof) *Verd
 	}
 	was := r.seatOf(now, p)
 	if mine != nil {
-		was = &seat{role: mine.role, claim: mine.claim, yielded: mine.yielded, listens: mine.listens, inside: true}
+		was = mine.seat()
+		was.inside = true
 	}
 	g, err := r.grantFor(now, i, was)
 	if err == nil {

@@ -24,6 +24,8 @@ type member struct {
 	claim    claim // to be host
 	yielded  bool  // it has given up a claim, so it is host only where no other member can be
 	listens  bool  // it came with a token for the audience
+	placed   bool  // a token or a host brought it on stage, so it does not yield
+	waits    bool  // it listens only because the room put it there (yield.go)
 	signaled bool  // it had a connector, or was a member before
 	shown    proof // what its client proved when it came in, beside proof
 
@@ -45,6 +47,11 @@ type member struct {
 	speaking     bool
 	hand         bool
 	handSince    time.Time
+
+	// Of an old client, as the plane says.
+
+	sends bool
+	since time.Time // when it began or ended to send, or came on stage
 
 	// Of each wave: whether it waits to be told of, and whether somebody
 	// who is told knows it.
@@ -126,10 +133,11 @@ func (r *Room) add(now time.Time, e Entry, i *protocol.Identity, g grant, p proo
 	r.lastSeq++
 	m := &member{
 		id: protocol.MemberID(e.Socket), seq: r.lastSeq, user: i.User, name: i.Name,
-		role: g.role, claim: g.claim, yielded: g.yielded, listens: g.listens, capable: i.Capable(), resumes: i.Resumes(),
-		joined: now, signaled: before,
+		role: g.role, claim: g.claim, yielded: g.yielded, listens: g.listens, placed: g.placed,
+		capable: i.Capable(), resumes: i.Resumes(), joined: now, since: now, signaled: before,
 	}
 	m.sit(e)
+	r.wait(m, g.waits, false)
 	if m.capable {
 		m.token = r.settings.NewToken()
 	}
@@ -201,6 +209,7 @@ func (r *Room) erase(now time.Time, m *member, named []protocol.LeaveItem) {
 	}
 	r.order = without(r.order, m)
 	r.settings.Kept.forget(&m.post)
+	r.wait(m, false, false)
 	r.lower(m)
 	r.changes = append(r.changes, UserChange{m.user, m.id, -1})
 	if m.role.OnStage() {

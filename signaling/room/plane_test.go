@@ -15,6 +15,7 @@ type stage struct {
 	mode  protocol.Mode // of everybody and the next to come
 	fixed bool          // it refuses to be anything else
 	calls []string
+	old   map[protocol.MemberID]bool // existing clients, and whether they send
 	out   []media.Event
 }
 
@@ -33,6 +34,12 @@ func (s *stage) Attach(id protocol.MemberID, p media.Profile) {
 		}
 	}
 	s.call("attach %s%s", id, how)
+	if !p.Events {
+		if s.old == nil {
+			s.old = map[protocol.MemberID]bool{}
+		}
+		s.old[id] = false
+	}
 }
 
 func (s *stage) SetStage(id protocol.MemberID, on bool) { s.call("stage %s %v", id, on) }
@@ -67,7 +74,10 @@ func (s *stage) Return(id protocol.MemberID, how media.Return) []protocol.Connec
 	return nil
 }
 
-func (s *stage) Detach(id protocol.MemberID, _ []protocol.LeaveItem) { s.call("detach %s", id) }
+func (s *stage) Detach(id protocol.MemberID, _ []protocol.LeaveItem) {
+	s.call("detach %s", id)
+	delete(s.old, id)
+}
 
 func (s *stage) Mode(protocol.MemberID) protocol.Mode { return s.mode }
 
@@ -108,6 +118,8 @@ func (s *stage) say(words string) error {
 		e.Stays = protocol.Refuse(protocol.ErrMode, "the server could not carry it", "服务器无法承载")
 	case "said":
 		e.Said = &media.Said{From: protocol.MemberID(w[1]), ID: w[2], Text: w[3], Clock: "10:00:00"}
+	case "sends", "silent":
+		e.Sends = &media.Sends{Member: protocol.MemberID(w[1]), Sends: w[0] == "sends"}
 	case "lost":
 		e.Lost = &media.Lost{Member: protocol.MemberID(w[1]), Why: w[2]}
 	case "err":

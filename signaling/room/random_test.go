@@ -47,6 +47,7 @@ type world struct {
 	t       *testing.T
 	rnd     *rand.Rand
 	room    *room.Room
+	plane   *stage
 	now     time.Time
 	clients map[room.SocketID]*replica // capable ones, by present socket
 	sockets []room.SocketID            // of all members present
@@ -71,8 +72,11 @@ func TestRandom(t *testing.T) {
 		}
 		settings := room.Settings{
 			Grace: 8 * time.Second, Settle: time.Second, Remember: 30 * time.Second, JoinsPerAddress: 9, TokenKey: []byte("key"),
-			Policy:   room.Policy{Mode: room.ModeSFU, Stage: 4, MaxMembers: 12, HostToken: seed%4 == 0, StageToken: seed%5 == 0},
-			NewPlane: func(string, room.Policy) media.Plane { return &stage{mode: protocol.ModeSFU} },
+			Policy: room.Policy{Mode: room.ModeSFU, Stage: 4, MaxMembers: 12, HostToken: seed%4 == 0, StageToken: seed%5 == 0},
+			NewPlane: func(string, room.Policy) media.Plane {
+				w.plane = &stage{mode: protocol.ModeSFU}
+				return w.plane
+			},
 			NewToken: func() string { return "token" },
 		}
 		w.room = room.New("r", settings, room.Policy{}, w.now)
@@ -99,7 +103,9 @@ func (w *world) step() {
 		w.join()
 	}
 	s := pick(w, w.sockets)
-	switch w.rnd.IntN(18) {
+	switch w.rnd.IntN(20) {
+	case 17, 18:
+		w.toggle()
 	case 0:
 		_ = w.room.Handle(w.now, s, &protocol.Leave{})
 		w.gone(s)
@@ -149,6 +155,18 @@ func (w *world) step() {
 		w.pass(time.Duration(w.rnd.IntN(400)) * time.Millisecond)
 	}
 	w.take()
+}
+
+// toggle has an old client begin to send, or end it.
+func (w *world) toggle() {
+	ids := slices.Sorted(maps.Keys(w.plane.old))
+	if len(ids) == 0 {
+		return
+	}
+	id := ids[w.rnd.IntN(len(ids))]
+	w.plane.old[id] = !w.plane.old[id]
+	w.plane.out = append(w.plane.out, media.Event{Sends: &media.Sends{Member: id, Sends: w.plane.old[id]}})
+	w.room.Pump(w.now)
 }
 
 // comeBack has one that is gone come back, on the same page or on one that was

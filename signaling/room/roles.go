@@ -17,6 +17,8 @@ type grant struct {
 	yielded bool
 	listens bool // it stays a listener until a host brings it on stage
 	token   bool // it has a token that is valid
+	placed  bool // as in member
+	waits   bool // as in member
 }
 
 // grantFor says what a newcomer becomes. Its wish is only a wish; a token that
@@ -51,19 +53,30 @@ func (r *Room) grantFor(now time.Time, i *protocol.Identity, was *seat) (grant, 
 	if g.claim == 0 && !g.yielded && wish == protocol.RoleHost && proven == protocol.RoleHost {
 		g.claim = r.nextClaim(0)
 	}
+	placed := proven.OnStage() || was.placed
 	switch {
 	case g.claim != 0: // also on a full stage: it could not make room otherwise
 	case r.policy.StageToken && proven == "" && !was.role.OnStage() && !r.policy.audience():
 		return grant{}, protocol.Refuse(protocol.ErrForbidden, "this room needs a token", "进入此房间需要令牌")
-	case r.policy.StageToken && proven == "" && !was.role.OnStage(), r.stageFull():
+	case r.policy.StageToken && proven == "" && !was.role.OnStage():
+		return g, nil
+	case r.stageFull(now), !i.Capable() && !placed && r.isForSenders():
+		g.waits = !i.Capable()
 		return g, nil
 	}
-	g.role = protocol.RolePresenter
+	g.role, g.placed = protocol.RolePresenter, placed
 	return g, nil
 }
 
-// stageFull reports whether nobody else may come on stage.
-func (r *Room) stageFull() bool { return r.policy.audience() && len(r.stage) >= r.policy.Stage }
+// stageFull reports whether no other member may come on stage: all places are
+// taken, and none of those who have one yields it.
+func (r *Room) stageFull(now time.Time) bool {
+	if !r.policy.audience() || len(r.stage) < r.policy.Stage {
+		return false
+	}
+	m := r.mostSilent()
+	return r.mode != protocol.ModeSFU || m == nil || !reached(m.since.Add(briefTime), now)
+}
 
 // enterStage and leaveStage keep the list of those on stage; the role is set
 // by the caller.
@@ -86,7 +99,7 @@ func (r *Room) giveRole(now time.Time, by, m *member, role protocol.Role) error 
 		return protocol.Refuse(protocol.ErrMode,
 			"a room that is peer to peer for good has no audience", "始终点对点的房间没有听众席")
 	}
-	if role.OnStage() && !m.role.OnStage() && r.stageFull() {
+	if role.OnStage() && !m.role.OnStage() && r.stageFull(now) {
 		return protocol.NewError(protocol.ErrStageFull)
 	}
 	var from protocol.MemberID
@@ -99,11 +112,12 @@ func (r *Room) giveRole(now time.Time, by, m *member, role protocol.Role) error 
 	case m == r.host:
 		return r.stepDown(now, m, role, from)
 	}
-	if role == protocol.RoleAudience {
-		m.claim = 0
-	} else {
+	if m.placed = role.OnStage(); m.placed {
 		m.listens = false
+	} else {
+		m.claim = 0
 	}
+	r.wait(m, false, m.sends)
 	r.changeRole(now, m, role, from)
 	r.seatHost(now)
 	return nil
@@ -174,6 +188,7 @@ func (r *Room) move(now time.Time, m *member) {
 	old := toStage
 	if on {
 		old = toAudience
+		m.since = now
 		r.enterStage(m)
 	} else {
 		r.leaveStage(m)

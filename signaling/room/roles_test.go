@@ -137,8 +137,9 @@ func TestRoleLimits(t *testing.T) {
 		msg    protocol.Message   // by the host
 		want   protocol.ErrorType
 	}{
-		{"full stage", room.Policy{Mode: room.ModeSFU, Stage: 3}, nil, set("audience", protocol.RolePresenter), protocol.ErrStageFull},
-		{"full stage in auto", room.Policy{Mode: room.ModeAuto, Stage: 3}, nil, set("audience", protocol.RoleHost), protocol.ErrStageFull},
+		{"full stage", room.Policy{Mode: room.ModeSFU, Stage: 2}, nil, set("audience", protocol.RolePresenter), protocol.ErrStageFull},
+		{"full stage in auto", room.Policy{Mode: room.ModeAuto, Stage: 2}, nil, set("audience", protocol.RoleHost), protocol.ErrStageFull},
+		{"stage full of those who yield", room.Policy{Mode: room.ModeSFU, Stage: 3}, nil, set("audience", protocol.RolePresenter), ""},
 		{"place on stage", room.Policy{Mode: room.ModeSFU, Stage: 4}, nil, set("audience", protocol.RolePresenter), ""},
 		{"no audience", room.Policy{Mode: room.ModeP2P, Stage: 1}, nil, set("presenter", protocol.RoleAudience), protocol.ErrMode},
 		{"no stage", room.Policy{Mode: room.ModeP2P, Stage: 1}, nil, set("presenter", protocol.RoleHost), ""},

@@ -54,6 +54,9 @@ type Room struct {
 	order    []*member // oldest first
 	stage    []*member // those on stage, oldest first
 	over     int       // how many may be on stage above the policy
+	outgrown bool      // it has more members than its stage has places (yield.go)
+	waiting  int       // members that wait for a place on stage
+	calling  int       // those of them that send
 	host     *member   // nil: there is none
 	orphaned bool      // it had a host, and has none
 	absent   []*member // those without a socket, by the end of their grace
@@ -164,6 +167,7 @@ func (r *Room) Ready() <-chan struct{} { return r.plane.Ready() }
 
 // Pump takes in what the plane has to say.
 func (r *Room) Pump(now time.Time) {
+	r.tendStage(now)
 	r.flush(now)
 	r.pump(now)
 }
@@ -188,6 +192,8 @@ func (r *Room) take(now time.Time, e media.Event) {
 		if m := r.byID[e.Said.From]; m != nil {
 			r.heard(now, m, &protocol.Say{ID: e.Said.ID, Text: e.Said.Text, Clock: e.Said.Clock})
 		}
+	case e.Sends != nil:
+		r.sends(now, e.Sends)
 	case e.Lost != nil:
 		r.note(slog.LevelWarn, "media lost", "member", e.Lost.Member, "why", e.Lost.Why)
 	case e.Moved != "":
@@ -240,6 +246,7 @@ func (r *Room) Deadline() time.Time {
 	next = earlier(next, r.countDue())
 	next = earlier(next, r.handsDue())
 	next = earlier(next, r.hostDue())
+	next = earlier(next, r.silenceDue())
 	if len(r.absent) > 0 {
 		next = earlier(next, r.absent[0].graceEnds)
 	}

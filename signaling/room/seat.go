@@ -66,6 +66,7 @@ type seat struct {
 	claim    claim
 	yielded  bool
 	listens  bool
+	placed   bool
 	inside   bool // it was a member when the room was locked
 	vanished bool // it did not say that it leaves
 	until    time.Time
@@ -96,10 +97,19 @@ func (r *Room) keepSeat(now time.Time, m *member, vanished bool) {
 		i := max(0, slices.IndexFunc(r.seats, func(s *seat) bool { return s.claim == 0 }))
 		r.seats = slices.Delete(r.seats, i, i+1)
 	}
-	r.seats = append(r.seats, &seat{
-		proof: p, shown: m.shown, role: m.role, claim: m.claim, yielded: m.yielded, listens: m.listens,
-		inside: r.locked, vanished: vanished, until: now.Add(r.settings.Remember),
-	})
+	s := m.seat()
+	s.proof, s.inside, s.vanished, s.until = p, r.locked, vanished, now.Add(r.settings.Remember)
+	r.seats = append(r.seats, s)
+}
+
+// seat is what a member gets back. One that waits for a place on stage comes as
+// one that was never there.
+func (m *member) seat() *seat {
+	s := &seat{shown: m.shown, role: m.role, claim: m.claim, yielded: m.yielded, listens: m.listens, placed: m.placed}
+	if m.waits {
+		s.role = ""
+	}
+	return s
 }
 
 // seatOf finds what is remembered of a client; nil if nothing is.
