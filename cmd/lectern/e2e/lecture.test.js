@@ -137,3 +137,24 @@ scenario(stage, 'an existing client alone on stage is seen by who listens', asyn
   await old.call('chat', 'is anybody there').catch(() => {}); // it has nobody to say it to but the room itself
   await told(lea, [old], 'I am');
 });
+
+scenario(stage, 'existing clients that only watch leave the stage to the one who sends, and come on it with their camera', async (cast) => {
+  const [ann, ben, cat, dan] = await Promise.all(['ann', 'ben', 'cat', 'dan'].map((name) => cast.open(name, { probed: true })));
+  for (const member of [ben, cat, dan]) for (const kind of ['video', 'audio']) await member.call('setEnabled', kind, false);
+  for (const member of [ann, ben, cat, dan]) await member.join(cast.room);
+  for (const member of [ben, cat, dan]) await member.receivesFrom(ann);
+  await until('only ann is on stage', async () => {
+    const { members } = await stage.server.rooms('GET', `/${cast.room}/members`);
+    assert.deepEqual(members.filter(({ role }) => role !== 'audience').map(({ username }) => username), ['ann']);
+    return true;
+  });
+  await Promise.all([ann, ben, cat, dan].map((member) => member.seesConnectors(1)));
+  await ben.watchGaps(ann);
+  await dan.call('setEnabled', 'video', true);
+  await Promise.all([ann, ben, cat].map((member) => member.receivesFrom(dan)));
+  await Promise.all([ben, cat].map((member) => member.seesConnectors(2)));
+  await Promise.all([ann, dan].map((member) => member.seesConnectors(1)));
+  for (const member of [ben, cat, dan]) await member.receivesFrom(ann);
+  const gap = await ben.longestGap(ann);
+  assert.ok(gap < 60, `ben saw no new picture of ann for ${gap} beats`); // six pictures would be 24
+});
