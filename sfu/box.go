@@ -16,6 +16,10 @@ const (
 	boxPatience = 15 * time.Second
 	// sharedPatience is the same where other receivers are held back too.
 	sharedPatience = 3 * time.Second
+	// leastTaken is what a receiver has to take in that time, in bytes, so that it
+	// is no receiver that takes nothing. Its channel holds a megabyte and asks for
+	// more when most of it is gone, which on a slow line takes longer.
+	leastTaken = 96 << 10
 )
 
 var (
@@ -39,7 +43,8 @@ type box struct {
 	// Guarded by mu.
 	items  [][]byte
 	bytes  int
-	full   time.Time // since when it has been full and nothing was taken; zero: it is not
+	full   time.Time // since when it has been full and too little was taken; zero: it is not
+	unsent int       // what the taker's channel held then
 	closed bool
 	takers []taker // in the order they came
 }
@@ -47,8 +52,16 @@ type box struct {
 // taker is one that can take what waits. Only one does at a time, so that the
 // order holds: the last one to come, or in a steady box the first.
 type taker struct {
-	who  any
-	wake func() // tells it that something waits
+	who    any
+	wake   func()     // tells it that something waits
+	unsent func() int // bytes that it has taken and its client has not; nil: none
+}
+
+func (t taker) holds() int {
+	if t.unsent == nil {
+		return 0
+	}
+	return t.unsent()
 }
 
 func newBox() *box { return &box{space: make(chan struct{}, 1), ended: make(chan struct{})} }
@@ -94,9 +107,12 @@ func (b *box) tryPut(data []byte, patience time.Duration) (wait time.Duration, w
 	case b.closed:
 		return 0, nil, errBoxClosed
 	case b.bytes > 0 && b.bytes+len(data) > boxLimit:
-		now := time.Now()
+		now, unsent := time.Now(), b.active().holds()
 		if b.full.IsZero() {
-			b.full = now
+			b.full, b.unsent = now, unsent
+		}
+		if now.Sub(b.full) >= patience && unsent+leastTaken <= b.unsent {
+			b.full, b.unsent = now, unsent
 		}
 		if wait = patience - now.Sub(b.full); wait > 0 {
 			return wait, nil, errBoxFull
@@ -153,12 +169,13 @@ func (b *box) waits(who any) bool {
 	return len(b.items) > 0 && b.active().who == who
 }
 
-// take adds one that can take. wake tells it that something waits.
-func (b *box) take(who any, wake func()) {
+// take adds one that can take. wake and unsent are as in taker; unsent waits for
+// nothing.
+func (b *box) take(who any, wake func(), unsent func() int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.closed {
-		b.takers = append(b.takers, taker{who, wake})
+		b.takers = append(b.takers, taker{who, wake, unsent})
 	}
 }
 

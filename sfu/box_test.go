@@ -26,7 +26,7 @@ func TestBoxKeepsOrder(t *testing.T) {
 		case woken <- struct{}{}:
 		default:
 		}
-	})
+	}, nil)
 	for i := 0; i < count; {
 		data := b.pop(t)
 		if data == nil {
@@ -186,8 +186,8 @@ func TestBoxTaker(t *testing.T) {
 	b := newBox()
 	var woken []string
 	wake := func(name string) func() { return func() { woken = append(woken, name) } }
-	b.take("old", wake("old"))
-	b.take("new", wake("new"))
+	b.take("old", wake("old"), nil)
+	b.take("new", wake("new"), nil)
 	b.untake("old")
 	_ = b.push([]byte("x"), boxPatience, nil)
 	b.untake("new")
@@ -204,8 +204,8 @@ func TestBoxSteady(t *testing.T) {
 	b.steady = true
 	var woken []string
 	wake := func(name string) func() { return func() { woken = append(woken, name) } }
-	b.take("first", wake("first"))
-	b.take("second", wake("second"))
+	b.take("first", wake("first"), nil)
+	b.take("second", wake("second"), nil)
 	for _, text := range []string{"x", "y"} {
 		if _, err := b.put([]byte(text), boxPatience); err != nil {
 			t.Fatal(err)

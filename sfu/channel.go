@@ -18,7 +18,7 @@ func (s *session) Open(c *transport.Channel) {
 	s.channel = c
 	s.mu.Unlock()
 	for _, b := range s.out {
-		b.take(s, s.kick)
+		b.take(s, s.kick, c.Unsent)
 	}
 	s.events.channelOpened()
 	s.kick()

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,7 +40,7 @@ func TestDeafReceiversHoldNobodyBack(t *testing.T) {
 			for live.pop(t) != nil {
 				got++
 			}
-		})
+		}, nil)
 		send := func(name string) time.Duration {
 			start := time.Now()
 			s.Message([]byte(header(name, 100)), true)
@@ -71,6 +72,57 @@ func TestDeafReceiversHoldNobodyBack(t *testing.T) {
 		s.Message([]byte(piece("third", 0)), true)
 		if !strings.Contains(string(deaf.pop(nil)), "third") || slices.Contains(e.list, "third deaf") {
 			t.Errorf("one that takes again does not get the next file; dropped: %v", e.list)
+		}
+	})
+}
+
+// TestSlowReceiverIsNotDeaf sends a file to two, one of whom has a slow line. Its
+// channel fills up and asks for nothing until most of that has gone out, as that of
+// package transport does; the file takes its time and nobody is dropped. When its
+// line goes it is.
+func TestSlowReceiverIsNotDeaf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &droppedEvents{}
+		live, slow := newBox(), newBox()
+		s := &session{events: e, server: &Server{}, done: make(chan struct{}), sending: files{}, in: &outlet{}}
+		s.in.open([]hearer{{live, "live", "a"}, {slow, "slow", "a"}})
+		live.take(t, func() {
+			for live.pop(t) != nil {
+			}
+		}, nil)
+		const fullAt, resumeAt, rate = 1 << 20, 256 << 10, 64 << 10
+		var unsent, got atomic.Int64
+		slow.take(t, func() {}, func() int { return int(unsent.Load()) })
+		var gone atomic.Bool
+		go func() { // ends with the line
+			for filling := true; !gone.Load(); time.Sleep(time.Second) {
+				unsent.Store(max(unsent.Load()-rate, 0))
+				for filling = filling || unsent.Load() <= resumeAt; filling; {
+					text := slow.pop(t)
+					if text == nil {
+						break
+					}
+					got.Add(1)
+					filling = unsent.Add(int64(len(text))) <= fullAt
+				}
+			}
+		}()
+		const pieces = 60
+		s.Message([]byte(header("one", pieces)), true)
+		for i := range pieces {
+			s.Message([]byte(piece("one", i)), true)
+		}
+		time.Sleep(5 * time.Minute)
+		if len(e.list) > 0 || got.Load() != pieces+1 {
+			t.Errorf("a slow receiver got %d messages, want %d; dropped: %v", got.Load(), pieces+1, e.list)
+		}
+		gone.Store(true)
+		s.Message([]byte(header("two", pieces)), true)
+		for i := range pieces {
+			s.Message([]byte(piece("two", i)), true)
+		}
+		if !slices.Equal(e.list, []string{"two slow"}) {
+			t.Errorf("without a line, dropped: %v", e.list)
 		}
 	})
 }

@@ -135,6 +135,9 @@ func (c *Channel) waitForRoom() error {
 	return c.open()
 }
 
+// Unsent is how many bytes of what was sent the client has not acknowledged yet.
+func (c *Channel) Unsent() int { return int(c.stream.BufferedAmount()) } //nolint:gosec // it is bounded by fullAt and a message
+
 func (c *Channel) open() error {
 	select {
 	case <-c.closed:
