@@ -3,6 +3,7 @@ package room
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -164,9 +165,9 @@ func (r *Room) checkSeats() error {
 			return fmt.Errorf("room: %s is found by a proof that is not its own", m.id)
 		}
 	}
-	absent := map[string]int{}
+	absent := map[netip.Prefix]int{}
 	for _, m := range r.absent {
-		absent[m.addr]++
+		absent[owner(m.addr)]++
 	}
 	for addr, a := range r.addresses {
 		if a.absent != absent[addr] {

@@ -1,12 +1,27 @@
 package room
 
-import "time"
+import (
+	"net/netip"
+	"time"
+
+	"lectern/signaling/reach"
+)
 
 // maxAddresses is how many addresses are watched at once. Over it those that
 // have nothing to their account are dropped.
 const maxAddresses = 4096
 
-// address is what a room knows of an address that its clients come from.
+// owner is for whom an address counts: an IPv6 network is one customer's.
+func owner(addr string) netip.Prefix {
+	a, err := netip.ParseAddr(addr)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return reach.Owner(a)
+}
+
+// address is what a room knows of an address that its clients come from, or of an
+// IPv6 network.
 type address struct {
 	joins  bucket
 	absent int // members from there without a socket
@@ -30,10 +45,11 @@ func (r *Room) crowded(now time.Time, addr string) bool {
 
 // address finds the account of an address, or opens it.
 func (r *Room) address(addr string) *address {
-	a := r.addresses[addr]
+	at := owner(addr)
+	a := r.addresses[at]
 	if a == nil {
 		a = &address{}
-		r.addresses[addr] = a
+		r.addresses[at] = a
 	}
 	return a
 }

@@ -2,6 +2,7 @@ package room
 
 import (
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -72,9 +73,9 @@ type Room struct {
 	users   map[protocol.UserID]int // how many members have the user id
 	proofs  map[proof]*member
 
-	seats     []*seat             // of those who were members, the oldest first
-	removed   []removed           // those who were put out, the first one first
-	addresses map[string]*address // that members join from
+	seats     []*seat                   // of those who were members, the oldest first
+	removed   []removed                 // those who were put out, the first one first
+	addresses map[netip.Prefix]*address // that members join from
 
 	probes  []probe
 	out     []Outbound
@@ -151,7 +152,7 @@ func New(name string, s Settings, p Policy, created time.Time) *Room {
 		looks:   map[string]*member{},
 		sockets: map[SocketID]*member{},
 		users:   map[protocol.UserID]int{},
-		proofs:  map[proof]*member{}, addresses: map[string]*address{},
+		proofs:  map[proof]*member{}, addresses: map[netip.Prefix]*address{},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"lectern/signaling/conn"
+	"lectern/signaling/reach"
 )
 
 // Options configure a Handler. The zero value means the defaults.
@@ -20,7 +21,7 @@ type Options struct {
 	MaxPayload    int           // bytes of a frame; 0: 1,000,000
 	MaxQueued     int           // bytes waiting for a client; 0: 4 MiB
 	MaxSockets    int           // in all; 0: 20,000
-	MaxPerAddress int           // from one address; 0: 5,000, for a school behind one
+	MaxPerAddress int           // from one address or IPv6 network; 0: 5,000, for a school behind one
 	Origins       conn.Origins
 	Logger        *slog.Logger
 }
@@ -57,7 +58,7 @@ type Handler struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	sockets map[*socket]struct{}
-	byAddr  map[netip.Addr]int
+	byAddr  map[netip.Prefix]int
 	closed  bool
 }
 
@@ -76,7 +77,7 @@ func New(server *conn.Server, o Options) *Handler {
 			},
 		},
 		sockets: map[*socket]struct{}{},
-		byAddr:  map[netip.Addr]int{},
+		byAddr:  map[netip.Prefix]int{},
 	}
 }
 
@@ -102,11 +103,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) add(s *socket) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || len(h.sockets) >= h.options.MaxSockets || h.byAddr[s.addr] >= h.options.MaxPerAddress {
+	if h.closed || len(h.sockets) >= h.options.MaxSockets || h.byAddr[reach.Owner(s.addr)] >= h.options.MaxPerAddress {
 		return false
 	}
 	h.sockets[s] = struct{}{}
-	h.byAddr[s.addr]++
+	h.byAddr[reach.Owner(s.addr)]++
 	h.readers.Add(1)
 	return true
 }
@@ -115,8 +116,9 @@ func (h *Handler) remove(s *socket) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.sockets, s)
-	if h.byAddr[s.addr]--; h.byAddr[s.addr] == 0 {
-		delete(h.byAddr, s.addr)
+	at := reach.Owner(s.addr)
+	if h.byAddr[at]--; h.byAddr[at] == 0 {
+		delete(h.byAddr, at)
 	}
 }
 

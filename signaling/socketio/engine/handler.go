@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"lectern/signaling/budget"
+	"lectern/signaling/reach"
 )
 
 // Options configure a Handler. The zero value means the defaults.
@@ -22,7 +23,7 @@ type Options struct {
 	MaxPayload     int           // bytes of a polling body or a frame from a client; 0: 1,000,000
 	MaxQueued      int           // bytes waiting for a client; 0: 4 MiB
 	MaxSessions    int           // in all; 0: 20,000
-	MaxPerAddress  int           // from one address; 0: 5,000, for a school behind one
+	MaxPerAddress  int           // from one address or IPv6 network; 0: 5,000, for a school behind one
 	// Allow is the origin rule: whether to serve a request, and the value of
 	// Access-Control-Allow-Origin ("": none). nil allows any origin. It is
 	// called concurrently.
@@ -91,7 +92,7 @@ type Handler struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	sessions map[string]*Session
-	byAddr   map[netip.Addr]int
+	byAddr   map[netip.Prefix]int
 	closed   bool
 }
 
@@ -107,7 +108,7 @@ func New(open func(*Session) Receiver, o Options) *Handler {
 			CheckOrigin:     func(*http.Request) bool { return true }, // ServeHTTP has asked Allow
 		},
 		sessions: map[string]*Session{},
-		byAddr:   map[netip.Addr]int{},
+		byAddr:   map[netip.Prefix]int{},
 	}
 }
 
@@ -122,12 +123,12 @@ func (h *Handler) add(r *http.Request) *Session {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || len(h.sessions) >= h.options.MaxSessions || h.byAddr[s.addr] >= h.options.MaxPerAddress {
+	if h.closed || len(h.sessions) >= h.options.MaxSessions || h.byAddr[reach.Owner(s.addr)] >= h.options.MaxPerAddress {
 		return nil
 	}
 	s.account = h.options.Budget.Open(func() { s.end(false) })
 	h.sessions[s.id] = s
-	h.byAddr[s.addr]++
+	h.byAddr[reach.Owner(s.addr)]++
 	h.running.Add(1) // done after Closed
 	return s
 }
@@ -156,8 +157,9 @@ func (h *Handler) forget(s *Session) {
 	}
 	delete(h.sessions, s.id)
 	s.account.Close()
-	if h.byAddr[s.addr]--; h.byAddr[s.addr] == 0 {
-		delete(h.byAddr, s.addr)
+	at := reach.Owner(s.addr)
+	if h.byAddr[at]--; h.byAddr[at] == 0 {
+		delete(h.byAddr, at)
 	}
 }
 
