@@ -138,13 +138,14 @@ func (s *splitter) wait(c net.Conn) bool {
 // sort reads the first byte and hands the connection over.
 func (s *splitter) sort(c net.Conn) {
 	defer s.peeking.Done()
-	defer fault.Contain(s.log, "a connection's first byte", func() { _ = c.Close() })
+	defer fault.Contain(s.log, "a connection's first byte", func() {
+		s.heard(c)
+		_ = c.Close()
+	})
 	_ = c.SetReadDeadline(time.Now().Add(headerTimeout))
 	r := bufio.NewReaderSize(c, 16) // 16 is the least there is
 	first, err := r.Peek(1)
-	s.mu.Lock()
-	delete(s.waiting, c)
-	s.mu.Unlock()
+	s.heard(c)
 	if err != nil {
 		_ = c.Close()
 		return
@@ -159,6 +160,13 @@ func (s *splitter) sort(c net.Conn) {
 	case <-to.done:
 		_ = c.Close()
 	}
+}
+
+// heard takes a connection from those without a first byte.
+func (s *splitter) heard(c net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, c)
 }
 
 // end tells both branches and closes who has said nothing yet.

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"lectern/signaling/fault"
 )
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -257,3 +259,63 @@ func TestServesWithFiles(t *testing.T) {
 		t.Errorf("got %d", code)
 	}
 }
+
+// TestFaultOfAFirstByteEndsItsConnectionOnly has the reading of a connection's
+// first byte panic: that connection is closed, and the next one is handed over.
+func TestFaultOfAFirstByteEndsItsConnectionOnly(t *testing.T) {
+	bad := &panicking{closed: make(chan struct{})}
+	client, good := net.Pipe()
+	conns := make(chan net.Conn, 2)
+	conns <- bad
+	conns <- good
+	before := fault.Count()
+	secure, plain := splitTLS(&listed{conns: conns, done: make(chan struct{})}, slog.New(slog.DiscardHandler))
+	go func() { _, _ = client.Write([]byte("GET / HTTP/1.1\r\n")) }() // ends with client
+	c, err := plain.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-bad.closed
+	if n := fault.Count() - before; n != 1 {
+		t.Errorf("%d faults are counted", n)
+	}
+	_, _ = c.Close(), client.Close()
+	if err := secure.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// panicking is a connection that cannot be read.
+type panicking struct {
+	net.Conn
+	closed chan struct{}
+}
+
+func (*panicking) SetReadDeadline(time.Time) error { return nil }
+func (*panicking) Read([]byte) (int, error)        { panic("thrown") }
+func (p *panicking) Close() error {
+	close(p.closed)
+	return nil
+}
+
+// listed is a listener of some connections.
+type listed struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (l *listed) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *listed) Close() error {
+	close(l.done)
+	return nil
+}
+
+func (*listed) Addr() net.Addr { return &net.TCPAddr{} }

@@ -26,8 +26,11 @@ func (h thrower) throw(in string) {
 
 func (h thrower) StateChanged(s State) {
 	h.end.StateChanged(s)
-	if s == Connected {
+	switch s {
+	case Connected:
 		h.throw("StateChanged")
+	case Failed:
+		h.throw("Failed")
 	}
 }
 func (h thrower) RTP(b []byte, arrived int64) { h.throw("RTP"); h.end.RTP(b, arrived) }
@@ -99,6 +102,26 @@ func TestPanicEndsOneConnection(t *testing.T) {
 			flow(t, other, healthy)
 		})
 	}
+}
+
+// A handler that panics when it is told that its connection failed, which a
+// goroutine of its own does, ends no other connection.
+func TestPanicAtTheEnd(t *testing.T) {
+	other, healthy := newEnd(t), newEnd(t)
+	connect(t, other, healthy)
+	a := newEnd(t)
+	a.conn.Close()
+	conn, err := other.on.New(thrower{a, "Failed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.conn = conn
+	t.Cleanup(conn.Close)
+	before := fault.Count()
+	conn.Fault("a test", "thrown")
+	until(t, func() bool { return fault.Count() == before+2 })
+	flow(t, healthy, other)
+	flow(t, other, healthy)
 }
 
 // provoke has a client send what makes the server panic.

@@ -96,6 +96,7 @@ func (t *Transport) Fault(doing string, panicked any) {
 
 // fail reports the end of a connection that is not being closed.
 func (t *Transport) fail(err error) {
+	defer fault.Contain(t.endpoint.log, "telling that a connection failed", nil)
 	if t.closing.Err() != nil {
 		return
 	}

@@ -27,14 +27,38 @@ func FuzzSequence(f *testing.F) {
 			Grace: 15 * time.Second, Settle: time.Second, Remember: 30 * time.Second, JoinsPerAddress: 20, TokenKey: []byte("key"),
 			Policy:   room.Policy{Mode: room.ModeP2P, Stage: 2, MaxMembers: 4},
 			NewPlane: func(string, room.Policy) media.Plane { return p2p.New() },
-			NewToken: func() string { s.tokens++; return fmt.Sprint("token", s.tokens) },
+			NewToken: func() string { s.tokens++; return tokens[s.tokens] },
 		}, room.Policy{}, s.now)
-		for i := 0; i+1 < len(script) && i < 400; i += 2 {
+		for i := 0; i+1 < len(script) && i < 2*longest; i += 2 {
 			s.step(script[i]>>4, int(script[i]&15), int(script[i+1]))
 			s.settle()
 		}
 	})
 }
+
+// longest is the most steps of a script. What a room does wrong it does within
+// few: more scripts find more than long ones.
+const longest = 60
+
+// made are texts with a number at their end, made once: a step costs little else.
+func made(text string) (list [256]string) {
+	for n := range list {
+		list[n] = fmt.Sprint(text, n)
+	}
+	return list
+}
+
+// Set here and never changed.
+var (
+	sockets, tokens  = made("s"), made("token")
+	offered, answers = made("c"), made("d")
+	users            = func() (list [16]protocol.Identity) {
+		for n := range list {
+			list[n] = user(n)
+		}
+		return list
+	}()
+)
 
 // sequence is a room and the sockets of its clients.
 type sequence struct {
@@ -62,10 +86,10 @@ func user(n int) protocol.Identity {
 	return i
 }
 
-func (s *sequence) socket(n int) room.SocketID { return room.SocketID(fmt.Sprint("s", n%6)) }
+func (s *sequence) socket(n int) room.SocketID { return room.SocketID(sockets[n%6]) }
 
 func (s *sequence) step(op byte, who, at int) {
-	i, socket, token := user(who), s.socket(at), fmt.Sprint("token", 1+at%(s.tokens+1))
+	i, socket, token := users[who], s.socket(at), tokens[1+at%(s.tokens+1)]
 	switch op {
 	case 0:
 		s.enter(socket, &protocol.Join{Identity: i})
@@ -87,12 +111,12 @@ func (s *sequence) step(op byte, who, at int) {
 		s.enter(socket, &protocol.Join{Identity: i, ResumeToken: token})
 	case 8:
 		s.say(socket, &protocol.Offer{
-			Connector: protocol.ConnectorID(fmt.Sprint("c", at)), Member: protocol.MemberID(s.socket(who)), StreamType: protocol.StreamUser,
+			Connector: protocol.ConnectorID(offered[at]), Member: protocol.MemberID(s.socket(who)), StreamType: protocol.StreamUser,
 			Offer: protocol.Description{Type: "offer", SDP: "v=0"},
 		})
 	case 9:
 		s.say(socket, &protocol.Answer{
-			Remote: protocol.ConnectorID(fmt.Sprint("c", who)), Connector: protocol.ConnectorID(fmt.Sprint("d", at)), Member: protocol.MemberID(s.socket(who)),
+			Remote: protocol.ConnectorID(offered[who]), Connector: protocol.ConnectorID(answers[at]), Member: protocol.MemberID(s.socket(who)),
 			Answer: protocol.Description{Type: "answer", SDP: "v=0"},
 		})
 	case 10:

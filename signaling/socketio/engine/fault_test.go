@@ -23,11 +23,12 @@ func (faulty) Closed(bool)              { panic("boom") }
 func TestFaultsEndTheirSessionOnly(t *testing.T) {
 	boom := func(bool) { panic("boom") }
 	for name, run := range map[string]func(s *Session){
-		"a message":     func(s *Session) { _, _ = s.take([]byte("4x")) },
-		"the end":       func(s *Session) { s.end(true) },
-		"the heartbeat": func(s *Session) { s.beat = nil; time.AfterFunc(time.Second, s.heartbeat) },
-		"the reader":    func(s *Session) { s.handler.running.Add(1); go s.read(nil) },
-		"an upgrade":    func(s *Session) { s.handler.running.Add(1); go s.readProbe(nil) },
+		"a message":       func(s *Session) { _, _ = s.take([]byte("4x")) },
+		"the end at once": func(s *Session) { s.beat = nil; go s.end(false) },
+		"the end":         func(s *Session) { s.end(true) },
+		"the heartbeat":   func(s *Session) { s.beat = nil; time.AfterFunc(time.Second, s.heartbeat) },
+		"the reader":      func(s *Session) { s.handler.running.Add(1); go s.read(nil) },
+		"an upgrade":      func(s *Session) { s.handler.running.Add(1); go s.readProbe(nil) },
 		"the writer": func(s *Session) {
 			f := budget.Frame{Head: []byte("4x")}
 			s.account.Queue(f)

@@ -192,6 +192,7 @@ func (s *Session) shutdown() {
 // end ends the session at once, without a word to a client that does not wait
 // for one.
 func (s *Session) end(clean bool) {
+	defer fault.Contain(s.handler.options.Logger, "ending a session at once", nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.endLocked(clean, 0)
