@@ -2,8 +2,11 @@ package admin
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"lectern/signaling/protocol"
 )
@@ -98,6 +101,27 @@ var decoders = map[string]func(*body) error{
 	"setMode":     func(b *body) error { _, err := decodeMode(b); return err },
 	"setRole":     func(b *body) error { _, err := decodeRole(b); return err },
 	"createToken": func(b *body) error { _, _, err := decodeToken(b); return err },
+}
+
+// timed remembers the deadline of a body.
+type timed struct {
+	*httptest.ResponseRecorder
+	body time.Time
+}
+
+func (w *timed) SetReadDeadline(at time.Time) error {
+	w.body = at
+	return nil
+}
+
+// TestBodiesHaveADeadline holds that a body has less time than requests have
+// elsewhere.
+func TestBodiesHaveADeadline(t *testing.T) {
+	w := &timed{ResponseRecorder: httptest.NewRecorder()}
+	takeBody(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader("{}")))
+	if left := time.Until(w.body); left <= 0 || left > bodyTime {
+		t.Errorf("the body may take %v, want at most %v", left, bodyTime)
+	}
 }
 
 func TestErrorsAreInTheClientsLanguage(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -103,6 +104,10 @@ func TestReachableWithFewDescriptors(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.await("ack")
+	if drainTime+abortTime >= 5*time.Second { // measured in real time it would be the machine's
+		t.Errorf("the end may take %v, and the manual promises 5 s", drainTime+abortTime)
+	}
+	p.hold(t, 3, "POST /api/rooms HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
 	if code := p.end(t); code != 0 {
 		t.Errorf("after SIGTERM the exit code is %d\n%s", code, p.stderr)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"syscall"
 	"testing"
 )
 
@@ -34,6 +35,30 @@ func come(t *testing.T, d *Door, from string) (*Conn, *fake) {
 		t.Fatalf("a connection from %s is refused", from)
 	}
 	return c, f
+}
+
+// starved is a listener without descriptors until a connection has been ended.
+type starved struct {
+	net.Listener
+	victim, next *fake
+}
+
+func (s *starved) Accept() (net.Conn, error) {
+	if !s.victim.closed {
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return s.next, nil
+}
+
+// TestNoDescriptorLeftEndsAConnection holds that a process without a descriptor
+// ends a connection for the next one.
+func TestNoDescriptorLeftEndsAConnection(t *testing.T) {
+	d := New(Options{})
+	_, idle := come(t, d, "192.0.2.66:1")
+	c, err := d.Listen(&starved{victim: idle, next: &fake{from: "192.0.2.1:1"}}).Accept()
+	if err != nil || c == nil || d.Len() != 1 {
+		t.Errorf("got %v, %v, and %d connections are counted", c, err, d.Len())
+	}
 }
 
 // TestNewcomerTakesTheCrowdsPlace holds that a script that fills the server

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,7 +69,12 @@ func TestPollGivenUp(t *testing.T) {
 // timed is an answer that notes the deadline set for it.
 type timed struct {
 	*httptest.ResponseRecorder
-	deadline time.Time
+	deadline, body time.Time
+}
+
+func (w *timed) SetReadDeadline(t time.Time) error {
+	w.body = t
+	return nil
 }
 
 func (w *timed) SetWriteDeadline(t time.Time) error {
@@ -76,7 +82,20 @@ func (w *timed) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// A client that never reads the answer to its poll does not hold it for ever.
+// TestPostHasADeadline holds that the body of a POST has a deadline, whatever
+// stands before the handler.
+func TestPostHasADeadline(t *testing.T) {
+	b := newBench(t, engine.Options{})
+	query, _ := b.open()
+	w := &timed{ResponseRecorder: httptest.NewRecorder()}
+	b.handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "POST", "/engine.io/?"+query, strings.NewReader("4hello")))
+	if left := time.Until(w.body); left <= 0 || left > time.Minute {
+		t.Errorf("the body may take %v", left)
+	}
+}
+
+// TestPollHasADeadline holds that a client which never reads the answer to its
+// poll does not keep it.
 func TestPollHasADeadline(t *testing.T) {
 	b := newBench(t, engine.Options{})
 	query, r := b.open()
