@@ -89,7 +89,7 @@ bench-load: build ## lectern bench: 100 viewers of one, a meeting of 8 (make ben
 
 bench: ## Go benchmarks of media and signaling, COUNT (6) times, for benchstat: bin/bench.txt
 	@mkdir -p bin
-	$(GO) test -run '^$$' -bench '^Benchmark(Fanout|Forward|Rewrite|RoomRelay|EngineIO)$$' -count $(or $(COUNT),6) \
+	$(GO) test -run '^$$' -bench '^Benchmark(Fanout|Forward|Rewrite|EngineIO)$$' -count $(or $(COUNT),6) \
 	  ./sfu ./sfu/track ./sfu/rewrite ./signaling/room ./signaling/socketio/engine | tee bin/bench.txt
 
 bench-signaling: ## What relaying costs, beside the same relay on socket.io (ROUNDS=3)

@@ -259,25 +259,3 @@ func TestOverflowStartsAfresh(t *testing.T) {
 		h.Close()
 	})
 }
-
-func BenchmarkRoomRelay(b *testing.B) {
-	h := hub(relay)
-	defer h.Close()
-	ann, bob := newBox("A"), newBox("B")
-	sa, _ := h.Enter(ann, entry(ann, "ann", "r"))
-	sb, _ := h.Enter(bob, entry(bob, "bob", "r"))
-	data := fmt.Appendf(nil, `{"remoteConnectorId":"c","memberId":"B","candidate":{"candidate":"candidate:28 1 udp 2122194687 192.0.2.2 45966 typ host generation 0 ufrag 8MBv network-id 1","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"8MBv"}}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		m, err := protocol.Decode(protocol.EventICECandidate, value(data))
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := sa.Handle(m); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
-	sa.Gone()
-	sb.Gone()
-}
