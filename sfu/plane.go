@@ -92,6 +92,7 @@ type member struct {
 	// Of an existing client (uploads.go).
 	hushed bool    // in the audience: what it sends is not wanted
 	wish   [2]bool // what it would send while hushed; by codec.Kind
+	heard  bool    // its client has said whether it sends
 	told   bool    // the room was told last that it sends
 }
 

@@ -32,11 +32,16 @@ func (p *Plane) tellSends(m *member) {
 // learned takes in what a client's description says that it sends over a
 // connector.
 func (p *Plane) learned(c *connector, pub *publication, active [2]bool) {
-	if pub == pub.owner.user {
-		pub.owner.wish = [2]bool{}
+	m := pub.owner
+	first := pub == m.user && !m.heard
+	if pub == m.user {
+		m.wish, m.heard = [2]bool{}, true
 	}
 	p.setActive(pub, active)
-	p.tellSends(pub.owner)
+	p.tellSends(m)
+	if first && !m.told && m.old() {
+		p.out = append(p.out, media.Event{Sends: &media.Sends{Member: m.id}})
+	}
 	c.relieve()
 }
 

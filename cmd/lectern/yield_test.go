@@ -43,8 +43,10 @@ func TestSilentOldClientsYieldTheStage(t *testing.T) {
 	var list []*client.Client
 	for i := range viewers {
 		list = append(list, join(fmt.Sprint("viewer ", i), true, false))
+		if 1+len(list) == stage {
+			haveConnectors(t, list, stage-1) // all are on stage
+		}
 	}
-	haveConnectors(t, list[:1], stage-1) // with the presenter and the others who came first
 	haveConnectors(t, list, 1)
 	sees(t, list, presenter.State().Member)
 	speaker, others := list[viewers-1], list[:viewers-1]

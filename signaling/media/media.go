@@ -148,8 +148,8 @@ type Said struct {
 
 // Sends says that a client that takes chat over its data channels (not
 // Profile.Events), and so says of itself nothing, began or ended to send camera,
-// microphone or screen. Of a listener it may mean that it would. Who was attached
-// sends nothing until then. In P2P mode it is not known.
+// microphone or screen. Of a listener it may mean that it would. The first event
+// of a member says what its client does at all. In P2P mode none comes.
 type Sends struct {
 	Member protocol.MemberID
 	Sends  bool

@@ -76,7 +76,7 @@ func (r *Room) beginAgain(now time.Time, m *member, e Entry, i *protocol.Identit
 	r.settings.Kept.forget(&m.post)
 	m.resumes = i.Resumes()
 	m.audio, m.video, m.screen, m.speaking = nil, nil, false, false
-	m.since = now
+	m.since, m.heard = now, false
 	r.wait(m, m.waits, false)
 	if !m.parted {
 		r.plane.Detach(m.id, nil)

@@ -50,8 +50,9 @@ type member struct {
 
 	// Of an old client, as the plane says.
 
+	heard bool // it has said anything
 	sends bool
-	since time.Time // when it began or ended to send, or came on stage
+	since time.Time // when it began or ended to send, or came on stage; zero: it never sent
 
 	// Of each wave: whether it waits to be told of, and whether somebody
 	// who is told knows it.

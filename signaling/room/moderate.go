@@ -157,7 +157,9 @@ func (r *Room) moved(now time.Time, mode protocol.Mode) {
 	r.note(slog.LevelInfo, "mode changed", "mode", mode, "members", len(r.order))
 	msg := &protocol.ModeChanged{Mode: mode}
 	for _, m := range r.order {
-		m.since = now // until now the plane did not see who sends
+		if m.heard = m.heard && mode == protocol.ModeSFU; !m.heard {
+			m.since = now // until now the plane did not see who sends
+		}
 		if m.capable {
 			r.send(now, m, msg)
 		}

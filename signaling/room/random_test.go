@@ -157,14 +157,14 @@ func (w *world) step() {
 	w.take()
 }
 
-// toggle has an old client begin to send, or end it.
+// toggle has the plane say that an old client sends, or that it does not.
 func (w *world) toggle() {
 	ids := slices.Sorted(maps.Keys(w.plane.old))
 	if len(ids) == 0 {
 		return
 	}
 	id := ids[w.rnd.IntN(len(ids))]
-	w.plane.old[id] = !w.plane.old[id]
+	w.plane.old[id] = w.rnd.IntN(2) == 0
 	w.plane.out = append(w.plane.out, media.Event{Sends: &media.Sends{Member: id, Sends: w.plane.old[id]}})
 	w.room.Pump(w.now)
 }

@@ -20,8 +20,9 @@ import (
 // connector could not show that it begins to send.
 
 // silentTime is how long an old client on stage may send nothing in a room that
-// has outgrown its stage. It covers a camera that is changed, and a microphone
-// that is muted for a moment.
+// has outgrown its stage. It covers a microphone that is muted for a moment, and
+// one that asks its user for the camera. A client that joined with both turned off
+// yields at once.
 const silentTime = 10 * time.Second
 
 // briefTime is how long such a client has nothing to fear, because another camera is
@@ -49,10 +50,13 @@ func (r *Room) wait(m *member, waits, sends bool) {
 // wanted on stage only.
 func (r *Room) sends(now time.Time, e *media.Sends) {
 	m := r.byID[e.Member]
-	if m == nil || m.capable || m.sends == e.Sends {
+	if m == nil || m.capable || m.sends == e.Sends && m.heard {
 		return
 	}
-	m.since = now
+	if m.since = now; !m.heard && !e.Sends {
+		m.since = time.Time{}
+	}
+	m.heard = true
 	r.wait(m, m.waits, e.Sends)
 	r.tendStage(now)
 	if m.sends && !m.role.OnStage() {
