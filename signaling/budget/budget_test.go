@@ -8,6 +8,8 @@ import (
 	"testing/iotest"
 	"testing/synctest"
 	"time"
+
+	"lectern/signaling/fault"
 )
 
 // TestLargestDebtorGoesFirst holds that over the limit the accounts that hold
@@ -139,4 +141,20 @@ func TestRateCountsBytes(t *testing.T) {
 	if l.Take(now.Add(time.Second), byteRate) != Allow {
 		t.Error("a second later nothing is let through")
 	}
+}
+
+// TestFaultOfAnEndIsContained has what ends the largest debtor panic.
+func TestFaultOfAnEndIsContained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := New(1000, nil)
+		a := b.Open(func() { panic("thrown") })
+		before := fault.Count()
+		a.Take(2000)
+		synctest.Wait()
+		if n := fault.Count() - before; n != 1 {
+			t.Errorf("%d faults are counted", n)
+		}
+		a.Take(-2000)
+		a.Close()
+	})
 }

@@ -10,6 +10,10 @@ import (
 // shares one allowance.
 const maxLimited = 10_000
 
+// forgetPause is the least time between two looks through all of them, so that
+// requests from ever new addresses cost the same as others.
+const forgetPause = time.Second
+
 // Limit is how often clients of one address may do something. Its methods may
 // be called concurrently.
 type Limit struct {
@@ -17,7 +21,8 @@ type Limit struct {
 
 	mu sync.Mutex
 	// Guarded by mu: what each address has used, which time gives back.
-	used map[netip.Addr]allowance
+	used   map[netip.Addr]allowance
+	looked time.Time // when forget last went through them
 }
 
 type allowance struct {
@@ -66,6 +71,10 @@ func (l *Limit) refresh(a allowance, now time.Time) allowance {
 // forget drops the addresses that have used nothing of late, and reports
 // whether there is place now; mu is held.
 func (l *Limit) forget(now time.Time) bool {
+	if now.Sub(l.looked) < forgetPause {
+		return false
+	}
+	l.looked = now
 	for addr, a := range l.used {
 		if l.refresh(a, now).used == 0 {
 			delete(l.used, addr)

@@ -7,6 +7,30 @@ import (
 	"time"
 )
 
+// TestNewAddressesCostTheSame holds that a full Limit does not look through all
+// of its addresses for each new one.
+func TestNewAddressesCostTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimit(10, 3)
+		a := netip.MustParseAddr("10.0.0.0")
+		come := func(n int) {
+			for range n {
+				a = a.Next()
+				l.Take(netip.AddrPortFrom(a, 1).String())
+			}
+		}
+		come(maxLimited + 1)
+		time.Sleep(forgetPause / 2)
+		if come(1); len(l.used) < maxLimited {
+			t.Errorf("for a new address all were looked through again; %d are left", len(l.used))
+		}
+		time.Sleep(forgetPause)
+		if come(1); len(l.used) > 2 {
+			t.Errorf("%d addresses are remembered that have used nothing of late", len(l.used))
+		}
+	})
+}
+
 func TestLimitIsForEachAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimit(1, 3)

@@ -57,6 +57,50 @@ func TestChatFloodIsBoundedInBytes(t *testing.T) {
 	}
 }
 
+// TestFloodOfManyIsBoundedInBytes holds that members who flood together reach
+// everybody with little more than one does, that large lines leave place for
+// short ones, and that the host is heard.
+func TestFloodOfManyIsBoundedInBytes(t *testing.T) {
+	r, _, now := lecture(t, room.Policy{Mode: room.ModeSFU, MaxMembers: 100})
+	var flooders []room.SocketID
+	for i := range 20 {
+		s := room.SocketID(fmt.Sprint("flooder", i))
+		r.Enter(now, room.Entry{Socket: s, Msg: &protocol.Join{Identity: protocol.Identity{
+			User: protocol.UserID(fmt.Sprint("user-0123456789-", i)), Name: string(s), Room: "r", Role: protocol.RoleAudience, Capabilities: []string{protocol.CapabilityRoster},
+		}}})
+		flooders = append(flooders, s)
+	}
+	r.Drain()
+	say := func(from room.SocketID, id int, text string) bool {
+		return r.Handle(now, from, &protocol.Say{ID: fmt.Sprint(id), Text: text}) == nil
+	}
+	sent, seconds := 0, 60
+	large := strings.Repeat("x", 8<<10)
+	for i := range seconds {
+		for _, s := range flooders {
+			if say(s, i, large) {
+				sent += len(large)
+			}
+		}
+		now = now.Add(time.Second)
+	}
+	if most := 512<<10 + seconds*64<<10; sent == 0 || sent > most {
+		t.Errorf("of a flood %d bytes reach everybody in %d s, want some and at most %d", sent, seconds, most)
+	}
+	if !say("presenter", 1, "a short line") {
+		t.Error("large lines leave no place for a short one")
+	}
+	for i := range 10_000 {
+		say(flooders[i%len(flooders)], 1000+i, strings.Repeat("x", 1000))
+	}
+	if say("presenter", 2, strings.Repeat("x", 1000)) {
+		t.Error("short lines without end are not refused")
+	}
+	if !say("host", 1, "I am heard") {
+		t.Error("the host is not heard")
+	}
+}
+
 // TestSignalFloodIsRefusedToItsSender holds that in P2P mode the largest offers
 // are refused to the member that floods another one with them, before that
 // one's socket would be full.

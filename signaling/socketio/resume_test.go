@@ -3,6 +3,8 @@ package socketio
 import (
 	"strings"
 	"testing"
+
+	"lectern/signaling/fault"
 )
 
 const (
@@ -98,5 +100,15 @@ func TestNumbers(t *testing.T) {
 	again.send(`421["ping",{"seen":1}]`)
 	if got := again.receive(); got != `431[{"seen":0}]` {
 		t.Errorf("bob is sent %s, want no second mute", got)
+	}
+}
+
+// TestFaultOfTheTimerIsContained has the timer of a client that joined no
+// namespace panic.
+func TestFaultOfTheTimerIsContained(t *testing.T) {
+	before := fault.Count()
+	(&client{handler: &Handler{}}).waited() // without a session, which panics
+	if n := fault.Count() - before; n != 1 {
+		t.Errorf("%d faults are counted", n)
 	}
 }

@@ -23,7 +23,16 @@ func (faulty) Closed(bool)              { panic("boom") }
 func TestFaultsEndTheirSessionOnly(t *testing.T) {
 	boom := func(bool) { panic("boom") }
 	for name, run := range map[string]func(s *Session){
-		"a message":       func(s *Session) { _, _ = s.take([]byte("4x")) },
+		"a message": func(s *Session) { _, _ = s.take([]byte("4x")) },
+		"a farewell that nobody took": func(s *Session) {
+			s.queue, s.account = []budget.Frame{{}}, nil
+			time.AfterFunc(time.Second, s.lingered)
+		},
+		"a poll that is released": func(s *Session) {
+			s.poll = &poll{woken: make(chan struct{})}
+			close(s.poll.woken)
+			go s.releasePolls(nil)
+		},
 		"the end at once": func(s *Session) { s.beat = nil; go s.end(false) },
 		"the end":         func(s *Session) { s.end(true) },
 		"the heartbeat":   func(s *Session) { s.beat = nil; time.AfterFunc(time.Second, s.heartbeat) },
