@@ -132,3 +132,49 @@ func TestSignalFloodIsRefusedToItsSender(t *testing.T) {
 		t.Errorf("after a minute an offer is refused: %v", err)
 	}
 }
+
+// TestSignalsToManyAreBounded holds that one member cannot make the server relay
+// as much as all of its receivers together may be sent.
+func TestSignalsToManyAreBounded(t *testing.T) {
+	r, plane, now := lecture(t, room.Policy{Mode: room.ModeSFU})
+	plane.mode = protocol.ModeP2P
+	taken := 0
+	for range 20 {
+		for _, to := range []protocol.MemberID{"host", "old", "audience"} {
+			if r.Handle(now, "presenter", &protocol.Offer{
+				Connector: "c", Member: to, StreamType: protocol.StreamUser, Offer: protocol.Description{Type: "offer", SDP: strings.Repeat("x", 250<<10)},
+			}) == nil {
+				taken++
+			}
+		}
+	}
+	if bytes := taken * 250 << 10; taken == 0 || bytes > 2<<20 {
+		t.Errorf("%d bytes of one member's offers are relayed at once, want at most 2 MiB", bytes)
+	}
+}
+
+// TestHistoryIsBoundedInBytes holds that lines which each are small enough do
+// not make a newcomer's history large together.
+func TestHistoryIsBoundedInBytes(t *testing.T) {
+	r, _, now := lecture(t, room.Policy{Mode: room.ModeSFU})
+	for i := range protocol.MaxHistory {
+		now = now.Add(time.Second)
+		if err := r.Handle(now, "presenter", &protocol.Say{ID: fmt.Sprint(i), Text: strings.Repeat("x", 2000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Drain()
+	i := protocol.Identity{User: "new-0123456789abcdef", Name: "new", Room: "r", Capabilities: []string{protocol.CapabilityRoster}}
+	r.Enter(now, room.Entry{Socket: "new", Msg: &protocol.Join{Identity: i}})
+	bytes := 0
+	for _, o := range r.Drain() {
+		if h, ok := o.Msg.(*protocol.History); ok {
+			for _, l := range h.Messages {
+				bytes += len(l.Text)
+			}
+		}
+	}
+	if bytes < 32<<10 || bytes > 64<<10 {
+		t.Errorf("a newcomer is sent %d bytes of history, want at most 64 KiB", bytes)
+	}
+}

@@ -54,13 +54,7 @@ func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, said []byte, piece uint8) {
 		before := fault.Count()
 		end := &script{said: said, piece: int(piece) + 1, closed: make(chan struct{})}
-		r := httptest.NewRequest(http.MethodGet, "/ws", nil)
-		for k, v := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-Websocket-Version": "13", "Sec-Websocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} {
-			r.Header.Set(k, v)
-		}
-		h.ServeHTTP(end, r)
-		<-end.closed
-		h.readers.Wait()
+		end.play(h)
 		if fault.Count() != before {
 			t.Error("a fault was contained")
 		}
@@ -234,6 +228,17 @@ type script struct {
 	out bytes.Buffer
 }
 
+// play has a handler serve the connection to its end.
+func (s *script) play(h *Handler) {
+	r := httptest.NewRequest(http.MethodGet, "/ws", nil)
+	for k, v := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-Websocket-Version": "13", "Sec-Websocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} {
+		r.Header.Set(k, v)
+	}
+	h.ServeHTTP(s, r)
+	<-s.closed
+	h.readers.Wait()
+}
+
 func (s *script) written() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -276,3 +281,25 @@ func (s *script) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
 func (s *script) SetDeadline(time.Time) error      { return nil }
 func (s *script) SetReadDeadline(time.Time) error  { return nil }
 func (s *script) SetWriteDeadline(time.Time) error { return nil }
+
+// TestPingsAreLimited holds that a flood of pings of WebSocket is answered like
+// a flood of messages: some are, and then the connection ends.
+func TestPingsAreLimited(t *testing.T) {
+	hub := room.NewHub(room.Settings{
+		NewPlane: func(string, room.Policy) media.Plane { return p2p.New() }, NewToken: func() string { return "" },
+	}, slog.New(slog.DiscardHandler))
+	t.Cleanup(hub.Close)
+	h := New(conn.NewServer(hub, conn.Options{Rate: 10, Burst: 100}), Options{PingInterval: time.Hour})
+	end := &script{said: []byte(strings.Repeat(frameOf(true, 9, "x"), 5000)), piece: 1 << 10, closed: make(chan struct{})}
+	end.play(h)
+	pongs := 0
+	written := end.written()
+	for _, fr := range framesOf(t, written[bytes.Index(written, []byte("\r\n\r\n"))+4:]) {
+		if fr.op == 10 {
+			pongs++
+		}
+	}
+	if pongs < 50 || pongs > 200 {
+		t.Errorf("of 5000 pings %d are answered, want some 100", pongs)
+	}
+}
