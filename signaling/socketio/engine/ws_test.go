@@ -380,3 +380,29 @@ func BenchmarkEngineIO(b *testing.B) {
 	_ = h.Close(b.Context())
 	s.Close()
 }
+
+// TestWebSocketPingsAreLimited holds that a flood of pings of WebSocket itself,
+// which no client of this protocol needs, ends the session.
+func TestWebSocketPingsAreLimited(t *testing.T) {
+	b := newBench(t, engine.Options{PingInterval: time.Hour})
+	c := dial(t, b.listen(), "EIO=4&transport=websocket")
+	c.receive()
+	r := b.last()
+	go func() { // takes the pongs until the connection ends
+		for {
+			if _, _, err := c.ws.ReadMessage(); err != nil {
+				return
+			}
+		}
+	}()
+	for range 10_000 {
+		if c.ws.WriteControl(websocket.PingMessage, []byte("x"), time.Now().Add(patience)) != nil {
+			break // the server has ended it
+		}
+	}
+	select {
+	case <-r.closed:
+	case <-time.After(patience):
+		t.Error("a flood of pings does not end the session")
+	}
+}
