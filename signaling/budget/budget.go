@@ -12,6 +12,7 @@
 package budget
 
 import (
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -161,6 +162,33 @@ func NewFrame(head, data, tail []byte) Frame {
 	}
 	b := make([]byte, 0, len(head)+len(data)+len(tail))
 	return Frame{Head: append(append(append(b, head...), data...), tail...)}
+}
+
+// textMessage is the opcode of a message of text (RFC 6455 section 11.8).
+const textMessage = 1
+
+// Socket is what Frame.SendOn needs of a WebSocket.
+type Socket interface {
+	WriteMessage(kind int, data []byte) error
+	NextWriter(kind int) (io.WriteCloser, error)
+}
+
+// SendOn writes the message. A large one goes out in pieces (RFC 6455 section
+// 5.4), as its data belongs to others too and is not copied.
+func (f Frame) SendOn(ws Socket) error {
+	if len(f.Data) == 0 {
+		return ws.WriteMessage(textMessage, f.Head)
+	}
+	w, err := ws.NextWriter(textMessage)
+	if err != nil {
+		return err
+	}
+	for _, part := range [][]byte{f.Head, f.Data, f.Tail} {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 // Len is the size in bytes.

@@ -74,7 +74,7 @@ func (s *socket) flush() {
 		s.mu.Unlock()
 		for i, frame := range queue {
 			_ = s.ws.SetWriteDeadline(time.Now().Add(writeTime))
-			if err := write(s.ws, frame); err != nil {
+			if err := frame.SendOn(s.ws); err != nil {
 				s.mu.Lock()
 				s.writing, s.broken = false, true
 				s.dropQueue(queue[i:])
@@ -86,24 +86,6 @@ func (s *socket) flush() {
 			queue[i] = budget.Frame{} // it is not kept until the last one is written
 		}
 	}
-}
-
-// write writes one frame. A large one goes out in pieces (RFC 6455 section 5.4),
-// as its data belongs to others too and is not copied.
-func write(ws *websocket.Conn, f budget.Frame) error {
-	if len(f.Data) == 0 {
-		return ws.WriteMessage(websocket.TextMessage, f.Head)
-	}
-	w, err := ws.NextWriter(websocket.TextMessage)
-	if err != nil {
-		return err
-	}
-	for _, part := range [][]byte{f.Head, f.Data, f.Tail} {
-		if _, err := w.Write(part); err != nil {
-			return err
-		}
-	}
-	return w.Close()
 }
 
 // breakOff ends the connection after a fault of the writer.

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
+import { answer, long, MISTAKES, offer, trickle, work } from './harness/mistakes.js';
 import { startServer } from './harness/server.js';
 import { candidate, IOTalker, sdp, WSTalker } from './harness/talker.js';
 import { until, within } from './harness/wait.js';
@@ -12,7 +13,6 @@ import { until, within } from './harness/wait.js';
 const LIMIT = { timeout: 600_000 }; // only a hang takes so long
 const TURNS = 20; // for the others while one floods
 const MEMORY_LIMIT = 300e6; // bytes resident, whatever is done to the server
-const long = (length) => 'x'.repeat(length);
 const id = () => crypto.randomUUID();
 
 let server;
@@ -83,98 +83,6 @@ async function unharmed({ ann, ben, elsewhere, offender, annID, offenderID }) {
   await offender.hears('icecandidate');
   assert.equal(offender.dropped, 0);
 }
-
-const offer = (change) => ({ connectorId: 'o9', offer: sdp('offer'), memberId: 'ANN', streamType: 'user', ...change });
-const answer = (change) => ({ remoteConnectorId: 'a1', connectorId: 'o9', answer: sdp('answer'), memberId: 'ANN', streamType: 'user', ...change });
-const trickle = (change) => ({ remoteConnectorId: 'a1', memberId: 'ANN', candidate: candidate(), ...change });
-const work = (change) => ({ type: 'offer', data: { offer: sdp('offer') }, connectorId: 'o9', memberId: 'ANN', ...change });
-const join = (change) => ({ id: id(), username: 'someone', roomname: 'somewhere', ...change });
-const lines = (count) => ({ type: 'offer', sdp: 'v=0\r\n'.repeat(count) });
-
-// Event, data, the error's type and the field at fault. ANN stands for a member of the room, ELSEWHERE for one of
-// another room.
-const MISTAKES = [
-  ['join', undefined, 'invalid', 'data'],
-  ['join', null, 'invalid', 'data'],
-  ['join', 5, 'invalid', 'data'],
-  ['join', 'text', 'invalid', 'data'],
-  ['join', [], 'invalid', 'data'],
-  ['join', {}, 'invalid', 'id'],
-  ['join', join({ id: 7 }), 'invalid', 'id'],
-  ['join', join({ id: '' }), 'invalid', 'id'],
-  ['join', join({ id: long(129) }), 'invalid', 'id'],
-  ['join', join({ username: undefined }), 'invalid', 'username'],
-  ['join', join({ username: {} }), 'invalid', 'username'],
-  ['join', join({ username: '' }), 'invalid', 'username'],
-  ['join', join({ username: '  \t ' }), 'invalid', 'username'],
-  ['join', join({ username: long(65) }), 'invalid', 'username'],
-  ['join', join({ username: 'a\u0000b' }), 'invalid', 'username'],
-  ['join', join({ username: long(500_000) }), 'invalid', 'username'],
-  ['join', join({ roomname: undefined }), 'invalid', 'roomname'],
-  ['join', join({ roomname: ['r'] }), 'invalid', 'roomname'],
-  ['join', join({ roomname: '   ' }), 'invalid', 'roomname'],
-  ['join', join({ roomname: long(65) }), 'invalid', 'roomname'],
-  ['join', join({ capabilities: 'roster' }), 'invalid', 'capabilities'],
-  ['join', join({ role: 'emperor' }), 'invalid', 'role'],
-  ['offer', undefined, 'invalid', 'data'],
-  ['offer', 'v=0', 'invalid', 'data'],
-  ['offer', offer({ connectorId: undefined }), 'invalid', 'connectorId'],
-  ['offer', offer({ connectorId: 9 }), 'invalid', 'connectorId'],
-  ['offer', offer({ connectorId: long(129) }), 'invalid', 'connectorId'],
-  ['offer', offer({ memberId: undefined }), 'invalid', 'memberId'],
-  ['offer', offer({ memberId: { $ne: '' } }), 'invalid', 'memberId'],
-  ['offer', offer({ streamType: undefined }), 'invalid', 'streamType'],
-  ['offer', offer({ streamType: 'username' }), 'invalid', 'streamType'],
-  ['offer', offer({ offer: undefined }), 'invalid', /^offer/],
-  ['offer', offer({ offer: 'v=0' }), 'invalid', /^offer/],
-  ['offer', offer({ offer: { type: 'offer' } }), 'invalid', /^offer/],
-  ['offer', offer({ offer: { type: 'offer', sdp: 3 } }), 'invalid', /^offer/],
-  ['offer', offer({ offer: sdp('answer') }), 'invalid', /^offer/],
-  ['offer', offer({ offer: sdp('offer', 262_145) }), 'invalid', /^offer/],
-  ['offer', offer({ offer: lines(2002) }), 'invalid', /^offer/],
-  ['offer', offer({ memberId: 'nobody' }), 'not-in-room'],
-  ['offer', offer({ memberId: 'ELSEWHERE' }), 'not-in-room'],
-  ['answer', undefined, 'invalid', 'data'],
-  ['answer', answer({ remoteConnectorId: undefined }), 'invalid', 'remoteConnectorId'],
-  ['answer', answer({ connectorId: null }), 'invalid', 'connectorId'],
-  ['answer', answer({ memberId: true }), 'invalid', 'memberId'],
-  ['answer', answer({ answer: sdp('offer') }), 'invalid', /^answer/],
-  ['answer', answer({ answer: [] }), 'invalid', /^answer/],
-  ['icecandidate', undefined, 'invalid', 'data'],
-  ['icecandidate', trickle({ remoteConnectorId: 1 }), 'invalid', 'remoteConnectorId'],
-  ['icecandidate', trickle({ memberId: undefined }), 'invalid', 'memberId'],
-  ['icecandidate', trickle({ candidate: undefined }), 'invalid', /^candidate/],
-  ['icecandidate', trickle({ candidate: 'candidate:1' }), 'invalid', /^candidate/],
-  ['icecandidate', trickle({ candidate: { candidate: 1 } }), 'invalid', /^candidate/],
-  ['icecandidate', trickle({ candidate: { candidate: long(2100) } }), 'invalid', /^candidate/],
-  ['icecandidate', trickle({ candidate: { ...candidate(), sdpMid: 0 } }), 'invalid', 'candidate.sdpMid'],
-  ['icecandidate', trickle({ candidate: { ...candidate(), sdpMLineIndex: '0' } }), 'invalid', 'candidate.sdpMLineIndex'],
-  ['icecandidate', trickle({ candidate: { ...candidate(), usernameFragment: {} } }), 'invalid', 'candidate.usernameFragment'],
-  ['icecandidate', trickle({ memberId: 'ELSEWHERE' }), 'not-in-room'],
-  ['leave', undefined, 'invalid', 'data'],
-  ['leave', {}, 'invalid', 'data'],
-  ['leave', 'all', 'invalid', 'data'],
-  ['leave', [7], 'invalid', /^data/],
-  ['leave', [{ remoteConnectorId: 'a1' }], 'invalid', /memberId$/],
-  ['leave', [{ remoteConnectorId: {}, memberId: 'ANN' }], 'invalid', /remoteConnectorId$/],
-  ['leave', Array(5000).fill({ memberId: 'ANN' }), 'invalid', 'data'],
-  ['reconnect', undefined, 'invalid', 'data'],
-  ['reconnect', { id: id() }, 'invalid', 'username'],
-  ['reconnect', join({ roomname: 12 }), 'invalid', 'roomname'],
-  ['reconnectWork', undefined, 'invalid', 'data'],
-  ['reconnectWork', work({ connectorId: undefined }), 'invalid', 'connectorId'],
-  ['reconnectWork', work({ type: 'explode' }), 'invalid', 'type'],
-  ['reconnectWork', work({ data: undefined }), 'invalid', 'data'],
-  ['reconnectWork', work({ data: { offer: sdp('answer') } }), 'invalid', /^offer/],
-  ['reconnectWork', work({ type: 'getOffer', data: { kind: 'smell', type: 'add' } }), 'invalid', 'data.kind'],
-  ['state', { audio: 'yes' }, 'invalid', 'audio'],
-  ['no-such-event', { some: 'data' }, 'invalid', 'event'],
-  ['__proto__', {}, 'invalid', 'event'],
-  ['toString', {}, 'invalid', 'event'],
-  ['getOffer', { memberId: 'ANN' }, 'invalid', 'event'],
-  ['', {}, 'invalid', 'event'],
-  [long(10_000), {}, 'invalid', 'event'],
-];
 
 /** Puts the ids that are known only at run time in their places. */
 function fill(data, ids) {

@@ -294,7 +294,7 @@ func (s *Session) flush(ws *websocket.Conn) {
 		s.mu.Unlock()
 		for i, packet := range queue {
 			_ = ws.SetWriteDeadline(time.Now().Add(writeTime))
-			if write(ws, packet) != nil {
+			if packet.SendOn(ws) != nil {
 				for _, left := range queue[i:] {
 					s.account.Unqueue(left)
 				}
@@ -305,24 +305,6 @@ func (s *Session) flush(ws *websocket.Conn) {
 			queue[i] = budget.Frame{} // it is not kept until the last one is written
 		}
 	}
-}
-
-// write writes one packet. A large one goes out in pieces (RFC 6455 section
-// 5.4), as its data belongs to others too and is not copied.
-func write(ws *websocket.Conn, f budget.Frame) error {
-	if len(f.Data) == 0 {
-		return ws.WriteMessage(websocket.TextMessage, f.Head)
-	}
-	w, err := ws.NextWriter(websocket.TextMessage)
-	if err != nil {
-		return err
-	}
-	for _, part := range [][]byte{f.Head, f.Data, f.Tail} {
-		if _, err := w.Write(part); err != nil {
-			return err
-		}
-	}
-	return w.Close()
 }
 
 // goodbye sends the close frame and gives the client a moment to answer it;
