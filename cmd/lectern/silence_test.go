@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gorilla/websocket"
@@ -19,7 +20,15 @@ type silence struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	deep bool
-	open []net.Conn
+	open []*silenced
+}
+
+// silenced is a connection. One that was silent stays so to its end: an offer that
+// came out of it late would be answered into a socket that is closing, and an old
+// client keeps the connector of an answer that got lost.
+type silenced struct {
+	net.Conn
+	deep atomic.Bool
 }
 
 func (s *silence) through(o *client.Options) {
@@ -30,25 +39,24 @@ func (s *silence) through(o *client.Options) {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.open = append(s.open, c)
-		return silenced{c, s}, nil
+		conn := &silenced{Conn: c}
+		conn.deep.Store(s.deep)
+		s.open = append(s.open, conn)
+		return conn, nil
 	}}
-}
-
-func (s *silence) isDeep() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.deep
 }
 
 func (s *silence) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deep = true
+	for _, c := range s.open {
+		c.deep.Store(true)
+	}
 }
 
-// end has the client's goodbye arrive on the connections that were silent, and
-// both ends notice that they are over.
+// end has the client's goodbye arrive on the connections that were silent. The
+// server ends them then, which the client notices.
 func (s *silence) end(t *testing.T) {
 	t.Helper()
 	s.mu.Lock()
@@ -56,29 +64,24 @@ func (s *silence) end(t *testing.T) {
 	s.deep = false
 	for _, c := range s.open {
 		// A close frame with the code 1000 (RFC 6455 section 5.5.1), masked by zeros.
-		if _, err := c.Write([]byte{0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8}); err != nil {
+		if _, err := c.Conn.Write([]byte{0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.open = nil
 }
 
-type silenced struct {
-	net.Conn
-	silence *silence
-}
-
-func (c silenced) Read(b []byte) (int, error) {
+func (c *silenced) Read(b []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(b)
-		if err != nil || !c.silence.isDeep() {
+		if err != nil || !c.deep.Load() {
 			return n, err
 		}
 	}
 }
 
-func (c silenced) Write(b []byte) (int, error) {
-	if c.silence.isDeep() {
+func (c *silenced) Write(b []byte) (int, error) {
+	if c.deep.Load() {
 		return len(b), nil
 	}
 	return c.Conn.Write(b)
