@@ -50,6 +50,7 @@ type connector struct {
 	closed   bool
 
 	held       []webrtc.ICECandidateInit // came before the description they belong to
+	declared   []uint32                  // SSRCs that the other side named
 	sends      [2]sent                   // by codec.Kind
 	flows      map[string]*flow          // by mid
 	streamsMap []protocol.Stream         // of a downlink
@@ -117,6 +118,7 @@ func (x *connector) close() {
 	for _, f := range x.flows {
 		f.show(nil)
 	}
+	c.engine.known.forget(x.declared)
 	if x.light != nil {
 		c.closing.Go(x.light.Close)
 		return

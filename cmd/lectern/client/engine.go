@@ -46,6 +46,7 @@ type Engine struct {
 	both    *webrtc.API // for all others
 	config  webrtc.Configuration
 	light   *downlink.Engine
+	known   *declared
 
 	span                 atomic.Pointer[span] // of Measure; nil: none
 	lateSends, lateReads meter
@@ -55,7 +56,8 @@ type Engine struct {
 // NewEngine makes an engine whose clients send media from one address of this
 // machine, which must be able to reach the server; it is their only candidate.
 func NewEngine(local netip.Addr) (*Engine, error) {
-	network, err := newNetwork(local)
+	known := &declared{}
+	network, err := newNetwork(local, known)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +69,7 @@ func NewEngine(local netip.Addr) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client: make a certificate: %w", err)
 	}
-	e := &Engine{config: webrtc.Configuration{Certificates: []webrtc.Certificate{*certificate}}}
+	e := &Engine{config: webrtc.Configuration{Certificates: []webrtc.Certificate{*certificate}}, known: known}
 	if e.light, err = downlink.NewEngine(downlink.Config{Local: local, Late: e.lateReads.add}); err != nil {
 		return nil, err
 	}
@@ -185,10 +187,11 @@ func sending(r *interceptor.Registry) error {
 // again for every connector.
 type network struct {
 	*stdnet.Net
-	only []*transport.Interface
+	only  []*transport.Interface
+	known *declared
 }
 
-func newNetwork(local netip.Addr) (*network, error) {
+func newNetwork(local netip.Addr, known *declared) (*network, error) {
 	if !local.IsValid() || local.IsUnspecified() {
 		return nil, fmt.Errorf("client: %v is not an address to send from", local)
 	}
@@ -198,7 +201,7 @@ func newNetwork(local netip.Addr) (*network, error) {
 	}
 	i := transport.NewInterface(net.Interface{Index: 1, MTU: 1500, Name: "only", Flags: net.FlagUp})
 	i.AddAddress(&net.IPNet{IP: local.AsSlice(), Mask: net.CIDRMask(local.BitLen(), local.BitLen())})
-	return &network{Net: std, only: []*transport.Interface{i}}, nil
+	return &network{Net: std, only: []*transport.Interface{i}, known: known}, nil
 }
 
 // Interfaces is the one address.
@@ -214,7 +217,7 @@ func (n *network) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn,
 		return nil, err
 	}
 	_ = c.SetReadBuffer(socketBuffer) // as much as the system allows
-	return c, nil
+	return declaredOnly{c, n.known}, nil
 }
 
 // silent keeps pion quiet: what goes wrong shows in counters and states.

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"lectern/sfu/codec"
@@ -84,7 +85,7 @@ func (x *connector) receive(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		return
 	}
 	f := x.flow(r.RTPTransceiver().Mid())
-	x.client.closing.Go(func() { f.read(t) })
+	x.client.closing.Go(func() { f.read(t, x.pc) })
 	x.client.closing.Go(func() { // the reports of the sender are for pion
 		for {
 			if _, _, err := r.ReadRTCP(); err != nil {
@@ -94,17 +95,34 @@ func (x *connector) receive(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 	})
 }
 
-// read counts what comes, until the track ends.
-func (f *flow) read(t *webrtc.TrackRemote) {
+// askPause is how long a client waits for a keyframe before it asks again.
+const askPause = 200 * time.Millisecond
+
+// read counts what comes, until the track ends. While pictures come without a
+// keyframe it asks for one, as browsers do: the first one may have come too early.
+func (f *flow) read(t *webrtc.TrackRemote, pc *webrtc.PeerConnection) {
 	var in inflow
+	var asked time.Time
+	before, waits := int64(-1), t.Kind() == webrtc.RTPCodecTypeVideo
 	b := make([]byte, 1500)
 	for {
 		n, _, err := t.Read(b)
 		if err != nil {
 			return
 		}
-		if s := f.stream.Load(); s != nil {
-			s.take(&in, b[:n], time.Now())
+		s := f.stream.Load()
+		if s == nil {
+			continue
+		}
+		now := time.Now()
+		if waits && before < 0 {
+			before = s.Stats().Keyframes
+		}
+		s.take(&in, b[:n], now)
+		waits = waits && s.Stats().Keyframes == before
+		if waits && now.Sub(asked) >= askPause {
+			asked = now
+			_ = pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(t.SSRC())}}) // it asks again
 		}
 	}
 }

@@ -191,6 +191,7 @@ func (x *connector) accept(d *protocol.Description) error {
 	if err := x.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: d.SDP}); err != nil {
 		return fmt.Errorf("client: set an answer: %w", err)
 	}
+	x.declared = x.client.engine.known.note(x.declared, parsed.Sections)
 	x.pending = false
 	x.unhold()
 	for _, s := range parsed.Sections {
@@ -227,6 +228,7 @@ func (x *connector) answerTo(d *protocol.Description) (none protocol.Description
 	if err := x.pc.SetRemoteDescription(remote); err != nil {
 		return none, fmt.Errorf("client: set an offer: %w", err)
 	}
+	x.declared = x.client.engine.known.note(x.declared, parsed.Sections)
 	x.unhold()
 	for _, k := range []codec.Kind{codec.Audio, codec.Video} {
 		if err := x.place(k, parsed); err != nil {
