@@ -58,9 +58,10 @@ test-e2e: ## Browsers in all modes, and the official Socket.IO client, against t
 	  cd $(E2E); for phase in test test:sfu test:grow; do $(BINARIES) timeout --foreground 2400 npm run $$phase; done; \
 	fi
 
-test-e2e-heavy: ## Rooms that grow, with what waits long or needs more than two cores
+# What make test plays in one mode only is played here in the other one.
+test-e2e-heavy: ## Rooms that grow, with what waits long or needs more than two cores, and the page in its other mode
 	@.ci/install browser firefox; $(MAKE) --no-print-directory node-modules build synthetic; \
-	cd $(E2E) && $(BINARIES) LECTERN_HEAVY=1 timeout --foreground 3600 npm run test:grow
+	cd $(E2E) && $(BINARIES) LECTERN_HEAVY=1 timeout --foreground 3600 npm run test:grow && $(BINARIES) timeout --foreground 2400 npm run test:rest
 
 synthetic: # members without a browser, for the tests with browsers
 	@$(GO) build -o bin/synthetic ./cmd/lectern/synthetic

@@ -267,7 +267,7 @@ check('Socket.IO by polling: an oversize body is refused and the session ends', 
 });
 
 check('a reader that never reads is let go, and those who write to it are served', async () => {
-  for (const kind of ['/ws', 'Socket.IO']) {
+  await Promise.all(['/ws', 'Socket.IO'].map(async (kind) => {
     const room = `deaf ${kind}`;
     const [ann, ben] = [await open('/ws'), await open('/ws')];
     await ann.join(room, 'ann');
@@ -293,7 +293,7 @@ check('a reader that never reads is let go, and those who write to it are served
     ann.send('offer', { connectorId: 'last', offer: sdp('offer'), memberId: (ann.all('getOffer')[0]).memberId, streamType: 'user' });
     assert.equal((await ben.hears('offer')).remoteConnectorId, 'last');
     stream.resume();
-  }
+  }));
 });
 
 check('connections that say nothing, or not HTTP, hurt nobody', async () => {
