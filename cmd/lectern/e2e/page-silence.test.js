@@ -46,8 +46,7 @@ scenario(stage, 'a silence that only the page notices, and its late goodbye, los
   await until('the server has offered connectors into the silence', () => offers() >= wanted && proxy.lost.includes('"event":"'), 90_000);
   await ann.see('banner');
   await ann.write('Ann knows of it');
-  // A browser waits long for the answer to its goodbye.
-  await until('the page has given its connection up', () => proxy.left, 90_000);
+  await until('the page has given its connection up', () => proxy.left);
   relay.away = false;
   await proxy.deliver();
   await ann.gone('banner');

@@ -13,6 +13,18 @@ export async function startProxy(targetPort) {
   return proxy;
 }
 
+/** Whether a close frame is among the frames of a client (RFC 6455 section 5.2). */
+function hasGoodbye(frames) {
+  for (let at = 0; at + 2 <= frames.length;) {
+    if ((frames[at] & 15) === 8) return true;
+    const short = frames[at + 1] & 127;
+    if (short === 126 && at + 4 > frames.length) return false;
+    const length = short === 126 ? frames.readUInt16BE(at + 2) : short;
+    at += (short === 126 ? 4 : 2) + 4 + length; // with the mask; no page says 64 KiB in one frame here
+  }
+  return false;
+}
+
 class Proxy {
   constructor(targetPort) {
     this.targetPort = targetPort;
@@ -105,9 +117,9 @@ class Proxy {
     return [...this.silent].map(({ lost }) => lost).join('');
   }
 
-  /** Whether the clients have given up their silent connections. */
+  /** Whether the clients have given up their silent connections: each has said goodbye, and may wait long for an answer. */
   get left() {
-    return [...this.silent].every(({ client }) => client.destroyed);
+    return [...this.silent].every(({ client, said }) => client.destroyed || hasGoodbye(Buffer.concat(said)));
   }
 
   /** The network is back: what the clients said arrives first, late, and only then does anybody get in. */
