@@ -13,7 +13,8 @@ import (
 )
 
 // TestOldLettersCostNoSquare holds that to forget what is too old to be sent
-// again is one look at all of it, and costs next to nothing beside sending it.
+// again is one look at all of it: cheap beside sending it, where the square of the
+// number would cost more than that.
 func TestOldLettersCostNoSquare(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	r := room.New("r", room.Settings{
@@ -51,7 +52,7 @@ func TestOldLettersCostNoSquare(t *testing.T) {
 		say("a", candidate)
 		forgetting = min(forgetting, time.Since(began))
 	}
-	if forgetting > sending/20 {
+	if forgetting > sending/4 {
 		t.Errorf("it took %v to send all, and %v to forget it", sending, forgetting)
 	}
 }
