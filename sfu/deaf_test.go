@@ -78,8 +78,8 @@ func TestDeafReceiversHoldNobodyBack(t *testing.T) {
 
 // TestSlowReceiverIsNotDeaf sends a file to two, one of whom has a slow line. Its
 // channel fills up and asks for nothing until most of that has gone out, as that of
-// package transport does; the file takes its time and nobody is dropped. When its
-// line goes it is.
+// package transport does; the file takes its time, and the server drops no
+// receiver. When the slow line ends, the server drops that one.
 func TestSlowReceiverIsNotDeaf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &droppedEvents{}

@@ -15,7 +15,7 @@
 //   - stage: the members who publish. The others are the audience: they get the
 //     stage, and nobody gets anything of them.
 //   - stand-in: a connector of a client that is alone on stage before an audience,
-//     which is there only for what comes over it.
+//     which is there only to carry that client's media.
 //   - downlink: the one connector over which a client that knows that there is
 //     a server receives everything. Its own pictures have a connector each. All
 //     of these it has with protocol.ServerMember, and the server's offers on

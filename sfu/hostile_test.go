@@ -115,7 +115,7 @@ func TestChannelFlood(t *testing.T) {
 	for i := range flood {
 		if l.channel.BufferedAmount() > 64<<10 {
 			// What the client answers would wait behind more than that.
-			eventually(t, "the server takes what comes", func() bool { return l.channel.BufferedAmount() < 32<<10 }, bad.state)
+			eventually(t, "the server takes the messages", func() bool { return l.channel.BufferedAmount() < 32<<10 }, bad.state)
 		}
 		text := [...]string{`{"type":"getOffer","data":{"kind":"audio","type":"remove"}}`, `{"type":"close","data":{"connectorId":"x"}}`, `{"type":"later"}`, `{"type":`}[i%4]
 		if i%100 == 99 {

@@ -13,7 +13,7 @@ import (
 // nothing. It ends when another one carries the client's pictures, and if there is
 // no other member on stage it stays, as the connector with the audience would.
 
-// standsIn reports whether a connector is there only for what comes over it.
+// standsIn reports whether a connector is there only to carry its client's media.
 func (c *connector) standsIn() bool { return c.vacant || c.plays == standIn }
 
 // shows reports whether a section carries something to the client.
@@ -61,7 +61,7 @@ func (p *Plane) reoccupy(at, other *member) (is bool) {
 // another one takes its place at once.
 func (p *Plane) loseUplink(pub *publication, c *connector) {
 	switch old := c.relieves; {
-	case old != nil && !old.ended: // what comes over that one was not ended yet
+	case old != nil && !old.ended: // the media of its client still comes over that one
 		pub.uplink = old
 		old.change()
 	case pub.active != [2]bool{}:

@@ -5,11 +5,11 @@ import (
 	"lectern/signaling/media"
 )
 
-// An existing client tells nobody whether its camera is on: its answers on its
-// uplink do. So it has an uplink in the audience too. When something comes over
-// that, the room is told, and either has the member on stage or says that it is
-// not wanted there (SetStage). From then on the client is offered nothing to send
-// on, and what it says over its data channels is all that is known.
+// An existing client has no message for its camera: only its answers on its uplink
+// tell whether it is on. So it has an uplink in the audience too. When the client
+// sends media over that, the plane tells the room. The room has the member on stage,
+// or says that it is not wanted there (SetStage). From then on the plane offers the
+// client nothing to send on, and knows its wish from its data channels only.
 
 // old reports whether a member has an existing client.
 func (m *member) old() bool { return m.lines != nil }

@@ -169,13 +169,7 @@ func TestSoak(t *testing.T) {
 	for i := range count {
 		round(i)
 	}
-	until(t, func() bool {
-		if runtime.NumGoroutine() <= g0+5 {
-			return true
-		}
-		time.Sleep(10 * time.Millisecond)
-		return false
-	})
+	until(t, func() bool { return runtime.NumGoroutine() <= g0+5 })
 	wantEntries(t, on, 0)
 	if _, addresses := on.entries(); addresses != 0 {
 		t.Errorf("%d addresses are left", addresses)

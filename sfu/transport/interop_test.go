@@ -92,11 +92,15 @@ func checkMedia(t *testing.T, e *end, p *peer) {
 	})
 }
 
-// until calls f, which waits a little, until it reports true.
+// until looks again and again until f reports true.
 func until(t *testing.T, f func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(testTime); !f(); {
-		if time.Now().After(deadline) {
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for late := time.After(testTime); !f(); {
+		select {
+		case <-look.C:
+		case <-late:
 			t.Fatal("it does not happen")
 		}
 	}

@@ -153,10 +153,7 @@ func TestCloseTellsOfHandler(t *testing.T) {
 		t.Fatal(err)
 	}
 	get(t, a.open)
-	until(t, func() bool { // the handler has the message
-		time.Sleep(time.Millisecond)
-		return a.waiting.Load()
-	})
+	until(t, a.waiting.Load) // the handler has the message
 	go func() {
 		if got := get(t, told); !strings.Contains(got, "handler") {
 			t.Errorf("%q is logged", got)

@@ -76,9 +76,6 @@ func wantEntries(t *testing.T, on *Endpoint, agents int) {
 	t.Helper()
 	until(t, func() bool {
 		got, _ := on.entries()
-		if got != agents {
-			time.Sleep(time.Millisecond)
-		}
 		return got == agents
 	})
 }

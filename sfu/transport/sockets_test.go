@@ -78,9 +78,6 @@ func readerOf(t *testing.T, on *Endpoint, from *net.UDPConn) (reader int) {
 				reader = i
 			}
 		}
-		if reader < 0 {
-			time.Sleep(time.Millisecond)
-		}
 		return reader >= 0
 	})
 	return reader

@@ -16,8 +16,8 @@
 // Hosts and presenters are on stage, the audience listens (PROTOCOL.md section
 // 5.1). What a role may do is decided in one place, Room.act; that a role can
 // be had, in Room.giveRole; what a newcomer becomes, in Room.grantFor; who is
-// host, in Room.rightful; who yields the stage and who comes back, in
-// Room.tendStage.
+// host, in Room.rightful; which members yield the stage and come
+// back, in Room.tendStage.
 //
 //   - There is one host at most. It is a member on stage that can act, where
 //     there is one: a capable client that is present, or away for a moment. Of

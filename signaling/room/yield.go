@@ -133,8 +133,8 @@ func (r *Room) isForSenders() bool {
 }
 
 // outgrows reports whether the room has outgrown its stage. It is so until a
-// quarter of the places would be free, so that one who comes and goes changes
-// nothing. In P2P mode everybody publishes.
+// quarter of the places would be free, so that one member that joins and leaves
+// changes nothing. In P2P mode every member publishes.
 func (r *Room) outgrows() bool {
 	few := r.policy.Stage - max(1, r.policy.Stage/4)
 	return r.mode == protocol.ModeSFU && (len(r.order) > r.policy.Stage || r.outgrown && len(r.order) > few)

@@ -98,8 +98,8 @@ func (x *connector) receive(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 // askPause is how long a client waits for a keyframe before it asks again.
 const askPause = 200 * time.Millisecond
 
-// read counts what comes, until the track ends. While pictures come without a
-// keyframe it asks for one, as browsers do: the first one may have come too early.
+// read counts the packets of a track until its end. While pictures come without a
+// keyframe the client asks for one, as browsers do: it may have lost an early one.
 func (f *flow) read(t *webrtc.TrackRemote, pc *webrtc.PeerConnection) {
 	var in inflow
 	var asked time.Time

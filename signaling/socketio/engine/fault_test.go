@@ -24,7 +24,7 @@ func TestFaultsEndTheirSessionOnly(t *testing.T) {
 	boom := func(bool) { panic("boom") }
 	for name, run := range map[string]func(s *Session){
 		"a message": func(s *Session) { _, _ = s.take([]byte("4x")) },
-		"a farewell that nobody took": func(s *Session) {
+		"a farewell that no poll took": func(s *Session) {
 			s.queue, s.account = []budget.Frame{{}}, nil
 			time.AfterFunc(time.Second, s.lingered)
 		},

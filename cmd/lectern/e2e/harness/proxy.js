@@ -92,7 +92,7 @@ class Proxy {
 
   /**
    * Lets nothing pass on the open WebSockets any more, as a network that is away: neither end notices. What the clients
-   * say is kept for `deliver()`, their goodbyes too. Nobody gets in meanwhile.
+   * say is kept for `deliver()`, their goodbyes too. The proxy refuses new connections meanwhile.
    */
   silence() {
     this.refusing = true;
